@@ -2,8 +2,10 @@
 
 use super::experiments::Declared;
 use super::{Failure, Outcome, PROGRAM, ProgramFile, Project, as_json, draw, grid, out};
-use crate::engine::{Engine, has_errors};
+use crate::engine::{Compiled, Engine, Unit, has_errors};
+use crate::store::DataError;
 use clap::{Args, ValueEnum};
+use serde_json::Value as Json;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -50,21 +52,14 @@ pub fn check(project: &Project, args: &CheckArgs) -> Result<(), Failure> {
             engines.insert(catalog.clone(), project.open(Some(path))?);
         }
         let engine = &engines[&catalog];
-        let assumed = match args.assume_trained {
-            true => engine.assuming_trained(&file.unit())?,
-            false => None,
-        };
-        let compiled = file.compile(assumed.as_ref().unwrap_or(engine), None);
+        let compiled = checked(engine, &file.unit(), args.assume_trained)?;
         if has_errors(&compiled.diagnostics) {
             outcome.note(PROGRAM);
         }
         declared.add(&compiled.experiments, &compiled.sources);
         match args.format {
             Format::Json if !args.experiments => {
-                match as_json(&compiled.diagnostics, &compiled.sources) {
-                    serde_json::Value::Array(found) => all.extend(found),
-                    other => all.push(other),
-                }
+                all.extend(as_array(&compiled));
             }
             _ => draw(&compiled.diagnostics, &compiled.sources),
         }
@@ -76,8 +71,34 @@ pub fn check(project: &Project, args: &CheckArgs) -> Result<(), Failure> {
     match (args.format, args.experiments) {
         (Format::Text, false) => {}
         (Format::Text, true) => out::print(&declared.table(grid::width()))?,
-        (Format::Json, false) => out::print(&format!("{:#}\n", serde_json::Value::Array(all)))?,
+        (Format::Json, false) => out::print(&pretty(all))?,
         (Format::Json, true) => out::print(&format!("{:#}\n", declared.json()))?,
     }
     outcome.end()
+}
+
+/// Checks a program; where that is assumed, as if what it learns had been trained.
+pub fn checked(engine: &Engine, unit: &Unit, assume_trained: bool) -> Result<Compiled, DataError> {
+    let assumed = match assume_trained {
+        true => engine.assuming_trained(unit)?,
+        false => None,
+    };
+    Ok(assumed.as_ref().unwrap_or(engine).compile_unit(unit))
+}
+
+/// Its diagnostics, for machines.
+fn as_array(compiled: &Compiled) -> Vec<Json> {
+    match as_json(&compiled.diagnostics, &compiled.sources) {
+        Json::Array(found) => found,
+        other => vec![other],
+    }
+}
+
+fn pretty(all: Vec<Json>) -> String {
+    format!("{:#}\n", Json::Array(all))
+}
+
+/// The diagnostics of one program as `--format json` has them.
+pub fn json(compiled: &Compiled) -> String {
+    pretty(as_array(compiled))
 }

@@ -5,6 +5,7 @@ use crate::catalog::schema::{KeyType, Now};
 use crate::describe::{
     self, Column, Degrees, Description, Edge, Embedding, Entity, Learned, Thing,
 };
+use crate::engine::Engine;
 use crate::types::Value;
 use crate::visible::visible;
 use crate::wire;
@@ -37,18 +38,22 @@ enum Format {
 }
 
 pub fn describe(project: &Project, args: &DescribeArgs) -> Result<(), Failure> {
-    let engine = project.open(None)?;
+    out::print(&shown(&project.open(None)?, args)?)
+}
+
+/// What is shown of an open catalog.
+pub fn shown(engine: &Engine, args: &DescribeArgs) -> Result<String, Failure> {
     let snapshot = engine.snapshot();
     let Some(name) = &args.name else {
         let all = describe::describe(snapshot);
-        return out::print(&match args.format {
+        return Ok(match args.format {
             Format::Text => catalog(&all),
             Format::Json => pretty(&catalog_json(&all)),
         });
     };
     let found = describe::find(snapshot, name);
     let found = found.map_err(|near| Failure::Usage(unknown(name, near, snapshot.schema())))?;
-    out::print(&match args.format {
+    Ok(match args.format {
         Format::Text => thing(&found),
         Format::Json => pretty(&thing_json(&found)),
     })

@@ -9,8 +9,11 @@ mod complete;
 mod demo;
 mod describe;
 mod diff;
+#[doc(hidden)]
+pub mod embedded;
 mod experiments;
 mod explain;
+mod failure;
 mod fmt;
 mod grid;
 mod init;
@@ -43,24 +46,16 @@ use crate::engine::{Compiled, Engine, Program, Unit, has_errors};
 use crate::extend::Registry;
 use crate::files;
 use crate::ops::Limits;
-use crate::ops::RunError;
 use crate::source::Sources;
 use crate::store::{self, DataError, Options};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use failure::{DATA, Failure, LIMIT, Outcome, PROGRAM, USAGE, fail};
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Mutex, OnceLock};
-
-/// The program has errors.
-const PROGRAM: u8 = 1;
-/// Wrong usage of the command.
-const USAGE: u8 = 2;
-/// The catalog or a data file is broken.
-const DATA: u8 = 3;
-/// A limit was hit at run time.
-const LIMIT: u8 = 4;
 
 #[derive(Parser)]
 #[command(
@@ -213,33 +208,6 @@ impl Command {
     }
 }
 
-/// Why a command ends early.
-enum Failure {
-    /// With what has been drawn already.
-    Program,
-    /// With this exit code, and what has been said already.
-    Said(u8),
-    Usage(String),
-    Data(Box<DataError>),
-    Limit(String),
-}
-
-impl From<DataError> for Failure {
-    fn from(error: DataError) -> Self {
-        Failure::Data(Box::new(error))
-    }
-}
-
-impl From<RunError> for Failure {
-    fn from(error: RunError) -> Self {
-        let message = options::of_run(&error);
-        match error {
-            RunError::Limit(_) | RunError::Stopped => Failure::Limit(message),
-            _ => Failure::Usage(message),
-        }
-    }
-}
-
 /// What the command knows besides the built-in operators and functions.
 static REGISTRY: OnceLock<Registry> = OnceLock::new();
 
@@ -257,9 +225,16 @@ fn opened(catalog: &Path, options: &Options) -> Result<Engine, DataError> {
     builder.registry(registry).open()
 }
 
-/// Parses the arguments and runs the command.
+/// Parses the arguments of the process and runs the command.
 pub fn main() -> ExitCode {
-    let parsed = command().try_get_matches();
+    ExitCode::from(main_from(std::env::args_os()))
+}
+
+/// The same with given arguments, the name of the command first; gives its exit code. The process is the command's:
+/// it takes its signals and its panics, and may end it.
+#[doc(hidden)]
+pub fn main_from(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let parsed = command().try_get_matches_from(args);
     let cli = match parsed.and_then(|found| Cli::from_arg_matches(&found)) {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error),
@@ -279,16 +254,19 @@ pub fn main() -> ExitCode {
 /// The command as it is parsed. The value of an option may be a negative number: keys may, and what
 /// is out of range deserves a message that says so.
 fn command() -> clap::Command {
-    let option = |arg: Arg| match arg.get_action().takes_values() && !arg.is_positional() {
+    let command = Cli::command().mut_args(with_negative);
+    command.mut_subcommands(|command| command.mut_args(with_negative))
+}
+
+fn with_negative(arg: Arg) -> Arg {
+    match arg.get_action().takes_values() && !arg.is_positional() {
         true => arg.allow_negative_numbers(true),
         false => arg,
-    };
-    let command = Cli::command().mut_args(option);
-    command.mut_subcommands(|command| command.mut_args(option))
+    }
 }
 
 /// What the arguments ask for instead of a command (help, the version), or what is wrong with them.
-fn unparsed(error: &clap::Error) -> ExitCode {
+fn unparsed(error: &clap::Error) -> u8 {
     use std::io::{ErrorKind, Write};
     let printed = error.print().and_then(|()| std::io::stdout().flush());
     end(match printed {
@@ -300,11 +278,11 @@ fn unparsed(error: &clap::Error) -> ExitCode {
 }
 
 /// The exit code; a command whose messages are lost has not gone well.
-fn end(code: u8) -> ExitCode {
-    ExitCode::from(match code {
+fn end(code: u8) -> u8 {
+    match code {
         0 if out::is_lost() => USAGE,
         code => code,
-    })
+    }
 }
 
 fn run_command(cli: &Cli) -> Result<(), Failure> {
@@ -364,19 +342,6 @@ fn guarded(command: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure>
     let panics = std::mem::take(&mut *PANICS.lock().unwrap_or_else(|e| e.into_inner()));
     panics.iter().for_each(out::say);
     resume_unwind(panic)
-}
-
-/// Says why a command ends early, and gives its exit code.
-fn fail(failure: Failure) -> u8 {
-    let (code, message) = match failure {
-        Failure::Program => return PROGRAM,
-        Failure::Said(code) => return code,
-        Failure::Usage(message) => (USAGE, format!("error: {message}")),
-        Failure::Data(error) => (DATA, options::of_data(&error)),
-        Failure::Limit(message) => (LIMIT, format!("error: {message}")),
-    };
-    out::say(message);
-    code
 }
 
 impl Project {
@@ -558,29 +523,6 @@ fn unreadable(name: &str, error: &std::io::Error) -> String {
     }
 }
 
-/// What came of several files so far, as an exit code: a file that could not be read or written
-/// weighs more than one with errors.
-#[derive(Default)]
-struct Outcome(u8);
-
-impl Outcome {
-    fn note(&mut self, code: u8) {
-        self.0 = self.0.max(code);
-    }
-
-    /// A result; why there is none is said at once, and the other files are not held up.
-    fn take<T>(&mut self, result: Result<T, Failure>) -> Option<T> {
-        result.map_err(|failure| self.note(fail(failure))).ok()
-    }
-
-    fn end(self) -> Result<(), Failure> {
-        match self.0 {
-            0 => Ok(()),
-            code => Err(Failure::Said(code)),
-        }
-    }
-}
-
 /// Draws diagnostics on standard error.
 fn draw(diagnostics: &[Diagnostic], sources: &Sources) {
     if !diagnostics.is_empty() {
@@ -589,8 +531,13 @@ fn draw(diagnostics: &[Diagnostic], sources: &Sources) {
             color: terminal && std::env::var_os("NO_COLOR").is_none(),
             width: grid::width().filter(|_| terminal),
         };
-        out::show(&render::draw_in(&options::of_program(diagnostics), sources, style));
+        out::show(&drawn(diagnostics, sources, style));
     }
+}
+
+/// Diagnostics as they are drawn.
+fn drawn(diagnostics: &[Diagnostic], sources: &Sources, style: render::Style) -> String {
+    render::draw_in(&options::of_program(diagnostics), sources, style)
 }
 
 /// Diagnostics as JSON, for machines.

@@ -11,6 +11,7 @@ use super::{Failure, progress};
 use crate::files::{self, Replacement};
 use crate::visible::visible_lines;
 use crate::wire::{Packing, Sink};
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Something that was to go to standard error did not.
 static LOST: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    /// What is said on this thread while somebody else is told of it.
+    static CAUGHT: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+}
 
 /// Writes a result to standard output.
 pub fn print(text: &str) -> Result<(), Failure> {
@@ -31,8 +37,22 @@ pub fn say(line: impl Display) {
     show(&format!("{}\n", visible_lines(&line.to_string())));
 }
 
+/// Does some work of a command for a program that has a way of its own to tell people things: what the work says on
+/// this thread is returned, and nothing goes to standard error.
+pub fn caught<T>(work: impl FnOnce() -> T) -> (T, Vec<String>) {
+    let before = CAUGHT.replace(Some(Vec::new()));
+    let done = work();
+    (done, CAUGHT.replace(before).unwrap_or_default())
+}
+
 /// Writes a text to standard error as it is.
 pub fn show(text: &str) {
+    let taken = CAUGHT.with_borrow_mut(|caught| {
+        caught.as_mut().map(|caught| caught.push(text.trim_end_matches('\n').to_owned()))
+    });
+    if taken.is_some() {
+        return;
+    }
     match progress::paused(|| io::stderr().lock().write_all(text.as_bytes())) {
         // nobody reads the messages any more; what the command makes may still be wanted
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}

@@ -1,14 +1,43 @@
 //! Progress of long work, as bars on a terminal.
 
+use crate::batch::Stop;
+use crate::ops::Limits;
 use crate::store::{Progress, Silent};
 use crate::visible::visible;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Bars if standard error is a terminal, else nothing.
 pub fn on_terminal() -> Arc<dyn Progress> {
     if std::io::stderr().is_terminal() { Arc::new(Bar) } else { Arc::new(Silent) }
+}
+
+/// Who is told of long work, and who may end it.
+#[derive(Clone)]
+pub struct Within {
+    /// Ends the work when it becomes true.
+    pub stop: Option<&'static AtomicBool>,
+    /// Told how far the work is, from many threads.
+    pub progress: Arc<dyn Progress>,
+}
+
+impl Within {
+    /// A command: it shows bars on a terminal, and a signal ends its process.
+    pub fn command() -> Within {
+        Within { stop: None, progress: on_terminal() }
+    }
+
+    /// Limits of requests, which end when the work does.
+    pub fn limits(&self, limits: Limits) -> Limits {
+        Limits { stop: Stop { flag: self.stop, ..limits.stop }, ..limits }
+    }
+
+    /// Whether somebody ended the work.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.is_some_and(|flag| flag.load(Ordering::Relaxed))
+    }
 }
 
 /// The same, and lines that are said on any standard error.

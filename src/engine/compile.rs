@@ -154,6 +154,18 @@ impl Engine {
         Ok(Program { inner: Arc::new(planned), world: self.world.clone() })
     }
 
+    /// The same where the others keep the values that they have.
+    #[cfg(feature = "cli")]
+    pub(crate) fn retuned(
+        &self,
+        program: &Program,
+        tunables: &Tunables,
+    ) -> Result<Program, CompileError> {
+        let kept = program.inner.text.modules.tunables.clone();
+        let all = tunables.iter().fold(kept, |all, (name, value)| all.set(name, value));
+        self.with_tunables(program, &all)
+    }
+
     /// Reads a program with the constants of its `auto`s, then with the numbers that the plan
     /// says, as far as the budget permits.
     fn planned(

@@ -403,6 +403,12 @@ impl Engine {
         }
     }
 
+    /// Fails for a program of other data, whose row numbers mean other entities here.
+    #[cfg(feature = "cli")]
+    pub(crate) fn can_read(&self, program: &Program) -> Result<(), RunError> {
+        self.can_run(&program.world)
+    }
+
     /// Whether programs of a world run here.
     pub(super) fn can_run(&self, world: &Arc<World>) -> Result<(), RunError> {
         match self.world.is_same(world) {

@@ -8,6 +8,7 @@ mod catalog_errors;
 mod cli;
 mod data_errors;
 mod diff;
+mod embedded;
 mod estimates;
 mod examples;
 mod factors;

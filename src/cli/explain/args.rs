@@ -15,7 +15,7 @@ use std::path::PathBuf;
 pub struct ExplainArgs {
     /// The program (`-` for standard input)
     #[arg(value_name = "FILE")]
-    pub(super) file: PathBuf,
+    pub(in crate::cli) file: PathBuf,
     /// The query, if the file has several
     #[arg(long, value_name = "NAME")]
     pub(super) query: Option<String>,
@@ -44,7 +44,7 @@ pub struct ExplainArgs {
     pub(super) at: Option<String>,
     /// A parameter of the program, with `--analyze`
     #[arg(long, value_name = "NAME=VALUE")]
-    pub(super) param: Vec<String>,
+    pub(in crate::cli) param: Vec<String>,
     /// Put every user in this arm of an experiment, with `--analyze`; may be repeated
     #[arg(long, value_name = "NAME=ARM")]
     pub(super) arm: Vec<String>,

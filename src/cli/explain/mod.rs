@@ -7,8 +7,9 @@ mod text;
 
 use super::out::Place;
 use super::plan;
+use super::progress::Within;
 use super::{Failure, ProgramFile, Project, draw};
-use crate::diag::Sink;
+use crate::diag::{Diagnostic, Sink};
 use crate::engine::{Engine, Program, has_errors};
 use crate::exec::Timing;
 use crate::expr::NodeId;
@@ -25,10 +26,7 @@ use text::text;
 
 pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
     let place = Place::of(args.output.as_deref());
-    let args = &ExplainArgs { shown: Format::of(args, &place)?, ..args.clone() };
-    if let Some(message) = objection(args) {
-        return Err(Failure::Usage(message));
-    }
+    let args = &understood(args, &place)?;
     let mut file = ProgramFile::read(&args.file)?;
     if matches!(args.stage, Stage::Tokens | Stage::Ast) {
         let is_program = |target| files::is_same(target, &args.file);
@@ -37,14 +35,55 @@ pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
             let message = format!("-o {file}: this is the program\nhelp: name another file");
             return Err(Failure::Usage(message));
         }
-        return parsed(&file, args, place);
+        let (text, found, sources) = parsed(&file.name, &file.text, args);
+        place.write(&text)?;
+        draw(&found, &sources);
+        return if has_errors(&found) { Err(Failure::Program) } else { Ok(()) };
     }
     let engine = project.open(Some(&args.file))?;
     let params = file.tune(&engine, args.query.as_deref(), &args.param)?;
     let program = file.program(&engine, args.query.as_deref())?;
     project.spare_inputs(&place, &args.file, &engine, &program, None)?;
+    place.write(&explained(&engine, &program, args, &params, &Within::command())?)
+}
+
+/// The options with the format that they mean, if they go together.
+fn understood(args: &ExplainArgs, place: &Place) -> Result<ExplainArgs, Failure> {
+    let args = ExplainArgs { shown: Format::of(args, place)?, ..args.clone() };
+    match objection(&args) {
+        Some(message) => Err(Failure::Usage(message)),
+        None => Ok(args),
+    }
+}
+
+/// What is shown of a program whose file nobody has to know.
+pub fn shown(
+    engine: &Engine,
+    program: &Program,
+    params: &[String],
+    args: &ExplainArgs,
+    within: &Within,
+) -> Result<String, Failure> {
+    let args = &understood(args, &Place::Stdout)?;
+    match args.stage {
+        Stage::Tokens | Stage::Ast => {
+            let source = program.sources().get(program.source());
+            Ok(parsed(&source.name, &source.text, args).0)
+        }
+        _ => explained(engine, program, args, params, within),
+    }
+}
+
+/// The stages behind names and types.
+fn explained(
+    engine: &Engine,
+    program: &Program,
+    args: &ExplainArgs,
+    params: &[String],
+    within: &Within,
+) -> Result<String, Failure> {
     let measured = match args.runs() {
-        true => Some(measure(&engine, &program, args, &params)?),
+        true => Some(measure(engine, program, args, params, within)?),
         false => None,
     };
     let picture = match args.shown {
@@ -53,11 +92,10 @@ pub fn explain(project: &Project, args: &ExplainArgs) -> Result<(), Failure> {
         Format::Html => plan::html,
         Format::Text | Format::Json => {
             let timings = measured.as_ref().map(|m| &m.timings[..]);
-            return place.write(&described(&engine, &program, args, timings));
+            return Ok(described(engine, program, args, timings));
         }
     };
-    let plan = pictured(&engine, &program, &file, measured.as_ref());
-    place.write(&picture(&plan))
+    Ok(picture(&pictured(engine, program, measured.as_ref())))
 }
 
 /// The stages as text and JSON.
@@ -101,26 +139,24 @@ fn described(
     }
 }
 
-/// The stages that need no catalog.
-fn parsed(file: &ProgramFile, args: &ExplainArgs, place: Place) -> Result<(), Failure> {
+/// The stages that need no catalog, and what is wrong with the text.
+fn parsed(name: &str, text: &str, args: &ExplainArgs) -> (String, Vec<Diagnostic>, Sources) {
     let mut sources = Sources::default();
-    let source = sources.add(file.name.as_str(), file.text.as_str());
+    let source = sources.add(name, text);
     let mut sink = Sink::default();
     let text = match args.stage {
         Stage::Tokens => {
-            let tokens = syntax::tokens(&file.text, source, &mut sink);
+            let tokens = syntax::tokens(text, source, &mut sink);
             tokens
                 .iter()
                 .map(|t| format!("{}..{} {:?}\n", t.span.start, t.span.end, t.token))
                 .collect()
         }
-        _ => syntax::dump(&syntax::parse(&file.text, source, &mut sink)),
+        _ => syntax::dump(&syntax::parse(text, source, &mut sink)),
     };
-    place.write(&match args.shown {
+    let text = match args.shown {
         Format::Json => format!("{:#}\n", text.lines().map(Json::from).collect::<Json>()),
         _ => text,
-    })?;
-    let found = sink.finish();
-    draw(&found, &sources);
-    if has_errors(&found) { Err(Failure::Program) } else { Ok(()) }
+    };
+    (text, sink.finish(), sources)
 }

@@ -3,11 +3,13 @@
 use super::args::ExplainArgs;
 use super::nodes::details;
 use crate::cli::plan::{self, Operator};
-use crate::cli::{Failure, ProgramFile, users};
+use crate::cli::progress::Within;
+use crate::cli::{Failure, users};
 use crate::diag::Sink;
 use crate::engine::{Engine, Program, RunOptions};
 use crate::exec::Timing;
 use crate::expr::NodeId;
+use crate::ops::Limits;
 use crate::request::Request;
 use crate::source::{SourceId, Span};
 use crate::syntax;
@@ -37,6 +39,7 @@ pub(super) fn measure(
     program: &Program,
     args: &ExplainArgs,
     params: &[String],
+    within: &Within,
 ) -> Result<Measured, Failure> {
     let base = crate::cli::params::base(program, args.at.as_deref(), params, &args.arm)?;
     let mut requests: Vec<Request> = users::keys(engine.schema(), &args.user)?
@@ -46,10 +49,11 @@ pub(super) fn measure(
     if requests.is_empty() {
         requests.push(base);
     }
-    engine.execute(program, &requests, &RunOptions::default())?;
+    let options = RunOptions { limits: within.limits(Limits::default()), ..RunOptions::default() };
+    engine.execute(program, &requests, &options)?;
     // what it keeps would take no time
     program.forget();
-    let pass = engine.execute(program, &requests, &RunOptions::default())?;
+    let pass = engine.execute(program, &requests, &options)?;
     Ok(Measured { timings: pass.timings, requests: requests.len() })
 }
 
@@ -57,27 +61,21 @@ pub(super) fn measure(
 pub(super) fn pictured(
     engine: &Engine,
     program: &Program,
-    file: &ProgramFile,
     measured: Option<&Measured>,
 ) -> plan::Plan {
     let checked = program.checked();
+    let source = program.sources().get(program.source());
     let demands = crate::plan::described(checked, engine.snapshot());
-    let mut picture = Picture {
-        engine,
-        program,
-        file,
-        measured,
-        parsed: HashMap::new(),
-        definitions: Vec::new(),
-    };
+    let mut picture =
+        Picture { engine, program, measured, parsed: HashMap::new(), definitions: Vec::new() };
     let ids = program.schedule().nodes();
     let operators = ids.map(|id| picture.operator(id, demands[id.0 as usize].1));
     let mut operators: Vec<Operator> = operators.collect();
     plan::tell_apart(&mut operators);
     plan::Plan {
         query: checked.query.clone(),
-        file: file.name.clone(),
-        source: file.text.clone(),
+        file: source.name.to_string(),
+        source: source.text.to_string(),
         operators,
         definitions: picture.definitions,
         requests: measured.map(|m| m.requests),
@@ -88,7 +86,6 @@ pub(super) fn pictured(
 struct Picture<'p> {
     engine: &'p Engine,
     program: &'p Program,
-    file: &'p ProgramFile,
     measured: Option<&'p Measured>,
     parsed: HashMap<SourceId, syntax::ast::File>,
     /// Those that operators have from other files.
@@ -134,7 +131,7 @@ impl Picture<'_> {
 
     /// Whether a place is in the file of the program.
     fn is_here(&self, span: Span) -> bool {
-        *self.program.sources().get(span.source).name == *self.file.name
+        span.source == self.program.source()
     }
 
     /// The name of the file, and the line.

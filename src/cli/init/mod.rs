@@ -6,7 +6,7 @@ mod find;
 mod guess;
 mod headless;
 mod judge;
-mod next;
+pub(super) mod next;
 mod print;
 mod read;
 mod report;
@@ -15,7 +15,7 @@ mod table;
 mod words;
 
 use super::args::{MAX_THREADS, within};
-use super::{Failure, Project, opened};
+use super::{Failure, Project, opened, out};
 use crate::catalog::DataError;
 use crate::files::Scratch;
 use crate::store::{self, Options};
@@ -29,13 +29,13 @@ use table::Table;
 pub struct InitArgs {
     /// The folder with the tables
     #[arg(value_name = "DIR")]
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     /// Replace the existing catalog; it is kept as `catalog.toml.old`
     #[arg(long)]
     force: bool,
     /// Keep `.igql/` in this folder instead of next to the catalog
     #[arg(long, value_name = "DIR", help_heading = "Data and threads")]
-    cache: Option<PathBuf>,
+    pub(super) cache: Option<PathBuf>,
     /// Threads to use, at most 1024 [default: all cores]
     #[arg(long, value_name = "N", help_heading = "Data and threads", value_parser = within(1, MAX_THREADS))]
     threads: Option<usize>,
@@ -48,6 +48,31 @@ impl InitArgs {
 }
 
 pub fn init(project: &Project, args: &InitArgs) -> Result<(), Failure> {
+    let options = project.options();
+    let written = written(args, &options)?;
+    written.report().iter().for_each(out::say);
+    let engine = opened(&written.catalog, &options)?;
+    out::say(next::steps(&engine, &args.dir));
+    Ok(())
+}
+
+/// A catalog that was written, and what it was guessed from.
+pub struct Written {
+    pub catalog: PathBuf,
+    tables: Vec<Table>,
+    found: Found,
+    world: World,
+}
+
+impl Written {
+    /// What was found, what is doubtful, what was left out: a line each.
+    pub fn report(&self) -> Vec<String> {
+        report::report(&self.catalog, &self.tables, &self.found, &self.world)
+    }
+}
+
+/// Writes the catalog of a folder.
+pub fn written(args: &InitArgs, options: &Options) -> Result<Written, Failure> {
     let catalog = args.dir.join("catalog.toml");
     if let Some(message) = objection(args, &catalog) {
         return Err(Failure::Usage(message));
@@ -58,19 +83,15 @@ pub fn init(project: &Project, args: &InitArgs) -> Result<(), Failure> {
         return Err(nothing(&args.dir, &found).into());
     }
     read::join_parts(&args.dir, &mut tables);
-    let options = project.options();
-    let mut aside = Aside::new(&args.dir, &options)?;
+    let mut aside = Aside::new(&args.dir, options)?;
     let file = &mut aside.file;
-    let world = loading(&options, &args.dir, file, &mut tables, &mut found)?;
+    let world = loading(options, &args.dir, file, &mut tables, &mut found)?;
     if catalog.exists() {
         let old = args.dir.join("catalog.toml.old");
         std::fs::rename(&catalog, &old).map_err(|e| DataError::io(&old, &e))?;
     }
     aside.keep(&catalog)?;
-    report::report(&catalog, &tables, &found, &world);
-    let engine = opened(&catalog, &options)?;
-    next::steps(&engine, &args.dir);
-    Ok(())
+    Ok(Written { catalog, tables, found, world })
 }
 
 /// Why the catalog cannot be written there.

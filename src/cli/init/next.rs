@@ -2,7 +2,6 @@
 
 use super::words;
 use crate::catalog::schema::{self, Schema};
-use crate::cli::out;
 use crate::engine::Engine;
 use crate::request::Request;
 use crate::syntax::print_name;
@@ -13,16 +12,16 @@ use std::path::Path;
 /// Users that are tried.
 const TRIED: usize = 12;
 
-/// Prints commands that can be pasted.
-pub fn steps(engine: &Engine, dir: &Path) {
+/// Commands that can be pasted.
+pub fn steps(engine: &Engine, dir: &Path) -> String {
     let catalog = match place(dir, "catalog.toml").as_str() {
         "catalog.toml" => String::new(),
         _ => format!(" --catalog {}", shell(&dir.display().to_string())),
     };
     // without indentation, so that the text ends where it should when it is pasted
-    out::say(format!("\nnext:\nigql describe{catalog}"));
+    let described = format!("\nnext:\nigql describe{catalog}");
     let Some((program, user)) = first(engine) else {
-        return;
+        return described;
     };
     let names = (2..).map(|n| format!("first{n}.igql"));
     let mut names = std::iter::once("first.igql".to_owned()).chain(names);
@@ -32,7 +31,7 @@ pub fn steps(engine: &Engine, dir: &Path) {
         key if key.starts_with('-') => format!(" --user={}", shell(&key)),
         key => format!(" --user {}", shell(&key)),
     });
-    out::say(format!("cat > {file} <<'EOF'\n{program}EOF\nigql run {file}{user}"));
+    format!("{described}\ncat > {file} <<'EOF'\n{program}EOF\nigql run {file}{user}")
 }
 
 /// A file of the folder, as a word of a shell.
@@ -53,7 +52,7 @@ fn shell(text: &str) -> String {
 }
 
 /// The first of some programs that returns rows, with the user that it does so for.
-fn first(engine: &Engine) -> Option<(String, Option<Key>)> {
+pub fn first(engine: &Engine) -> Option<(String, Option<Key>)> {
     let ways = ways(engine.schema());
     let users = ways.first().map_or_else(Vec::new, |way| users(engine, way));
     let programs = programs(engine.schema(), &ways);

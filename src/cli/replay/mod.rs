@@ -9,13 +9,14 @@ mod test_set;
 
 use super::args::{format_of, within};
 use super::out::Place;
-use super::{DATA, Failure, PROGRAM, ProgramFile, Project, draw, log, out, params, progress};
+use super::progress::Within;
+use super::{DATA, Failure, PROGRAM, ProgramFile, Project, grid, log, out, params, progress};
 use crate::catalog::schema::KeyType;
-use crate::engine::{Engine, Program};
+use crate::engine::{CompileError, Engine, Program};
 use crate::replay::{
-    By, CUTS, Counterfactual, Estimator, Measure, Metric, Replay, ReplayError, Report, Spot, When,
+    By, CUTS, Counterfactual, Estimator, Judgement, Measure, Metric, Replay, ReplayError, Report,
+    Spot, When,
 };
-use crate::request::Request;
 use clap::{Args, ValueEnum};
 use each::Each;
 use requests::{RequestArgs, result_entity};
@@ -29,9 +30,9 @@ use std::path::{Path, PathBuf};
 pub struct ReplayArgs {
     /// Programs to replay
     #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
     #[command(flatten)]
-    requests: RequestArgs,
+    pub(super) requests: RequestArgs,
     /// Numbers of rows that metrics look at
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = CUTS)]
     k: Vec<usize>,
@@ -135,8 +136,8 @@ pub fn replay(project: &Project, args: &ReplayArgs) -> Result<(), Failure> {
     }
     let programs: Vec<(&str, &Program)> =
         named.iter().map(|(name, program)| (name.as_str(), program)).collect();
-    let base = params::base(programs[0].1, None, &params, &args.requests.arm)?.seed(args.seed);
-    let replay = asked(&engine, programs[0].1, args, base, baseline)?;
+    let asking = Asking { engine: &engine, programs: &programs, baseline, params: &params };
+    let replay = asking.replay(args, &Within::command())?;
     let place = Place::of(args.output.as_deref());
     let format = format_of(args.format, args.output.as_deref(), &Format::KNOWN)?;
     let others = [args.per_request.as_deref(), args.qrels.as_deref()];
@@ -151,56 +152,99 @@ pub fn replay(project: &Project, args: &ReplayArgs) -> Result<(), Failure> {
         )?;
     }
     let mut each = Each::new(args, format, &engine, &programs, &replay)?;
-    let report = engine.replay_each(&programs, &replay, |found| Ok(each.add(found)?));
+    let report = asking.report(&replay, |found| each.add(found));
     progress::clear();
-    let report = report.map_err(|failure| match failure {
-        Ended::Failure(failure) => failure,
-        Ended::Replay(ReplayError::Program(name, diagnostic)) => {
-            let program = programs.iter().find(|(own, _)| *own == name);
-            let of = program.map(|(_, program)| program.sources());
-            of.iter().for_each(|sources| draw(std::slice::from_ref(&*diagnostic), sources));
-            Failure::Program
-        }
-        Ended::Replay(error) => error.into(),
-    })?;
+    let report = report?;
     for warning in &report.warnings {
         out::say(format_args!("warning: {warning}"));
     }
     each.finish()?;
     let text = match format {
-        Format::Table => table::text(&report),
-        Format::Json => format!("{:#}\n", json::report(&report)),
+        Format::Table => table::text(&report, grid::width()),
+        Format::Json => json(&report),
         Format::Csv => table::csv(&report),
         Format::Html => html::page(&report),
         // it is written while requests are judged
-        Format::Trec => {
-            refused(&report)?;
-            return strict(args, &report);
-        }
+        Format::Trec => return unmet(args, &report),
     };
     place.write(&text)?;
-    refused(&report)?;
-    strict(args, &report)
+    unmet(args, &report)
 }
 
-/// Fails where a trained version has seen what requests look for, and that was ruled out.
-fn strict(args: &ReplayArgs, report: &Report) -> Result<(), Failure> {
-    match args.strict && !report.foreknown.is_empty() {
+/// Fails where the report is not what was asked for.
+fn unmet(args: &ReplayArgs, report: &Report) -> Result<(), Failure> {
+    if let Some(message) = refused(report) {
+        out::say(format_args!("error: {message}"));
+        return Err(Failure::Said(DATA));
+    }
+    match knows_too_much(args, report) {
         true => Err(Failure::Said(PROGRAM)),
         false => Ok(()),
     }
 }
 
-/// Fails where what was asked for could not be estimated.
-fn refused(report: &Report) -> Result<(), Failure> {
+/// Whether a trained version has seen what requests look for, and that was ruled out.
+fn knows_too_much(args: &ReplayArgs, report: &Report) -> bool {
+    args.strict && !report.foreknown.is_empty()
+}
+
+/// Why what was asked for could not be estimated.
+fn refused(report: &Report) -> Option<String> {
     let programs = report.programs.iter();
     let mut estimates = programs.flat_map(|p| p.estimates.iter().map(move |e| (&p.name, e)));
     let refused = estimates.find_map(|(name, e)| Some((name, e.cut, e.refusal()?)));
-    let Some((name, cut, why)) = refused else { return Ok(()) };
-    out::say(format_args!(
-        "error: {name}: there is no estimate for the first {cut} positions: {why}"
-    ));
-    Err(Failure::Said(DATA))
+    let (name, cut, why) = refused?;
+    Some(format!("{name}: there is no estimate for the first {cut} positions: {why}"))
+}
+
+fn json(report: &Report) -> String {
+    format!("{:#}\n", json::report(report))
+}
+
+/// A replay of programs that are compiled and whose files nobody has to know, in all its forms.
+pub struct Forms {
+    pub json: String,
+    pub text: String,
+    pub html: String,
+    pub warnings: Vec<String>,
+    /// Why it is not what was asked for.
+    pub unmet: Option<String>,
+}
+
+impl Forms {
+    fn new(args: &ReplayArgs, report: &Report) -> Forms {
+        let strict = || "--strict: a trained version has seen links after a request".to_owned();
+        Forms {
+            json: json(report),
+            text: table::text(report, None),
+            html: html::page(report),
+            warnings: report.warnings.clone(),
+            unmet: refused(report).or_else(|| knows_too_much(args, report).then(strict)),
+        }
+    }
+}
+
+/// Replays programs, which have the names that the arguments have instead of files.
+pub fn forms(
+    engine: &Engine,
+    programs: &[(&str, &Program)],
+    params: &[String],
+    args: &ReplayArgs,
+    within: &Within,
+) -> Result<Forms, Failure> {
+    let named = args.baseline.as_deref().filter(|_| baseline_arm(args).is_none());
+    let place = |name: &str| {
+        let place = programs.iter().position(|(own, _)| *own == name);
+        let names = || programs.iter().map(|(own, _)| *own).collect::<Vec<_>>().join(", ");
+        place.ok_or_else(|| {
+            let message = format!("--baseline {name}: it is none of the programs: {}", names());
+            Failure::Usage(message)
+        })
+    };
+    let baseline = named.map(place).transpose()?;
+    let asking = Asking { engine, programs, baseline, params };
+    let replay = asking.replay(args, within)?;
+    Ok(Forms::new(args, &asking.report(&replay, |_| Ok(()))?))
 }
 
 /// The programs with the baseline among them, and its place.
@@ -219,52 +263,84 @@ fn files(args: &ReplayArgs) -> (Vec<PathBuf>, Option<usize>) {
 
 /// The baseline, if it is an arm: a file of that name would be a program.
 fn baseline_arm(args: &ReplayArgs) -> Option<(String, String)> {
-    let baseline = args.baseline.as_ref().filter(|name| !Path::new(name).exists())?;
+    let is_program = |name: &str| {
+        let name = Path::new(name);
+        name.exists() || args.files.iter().any(|file| file == name)
+    };
+    let baseline = args.baseline.as_ref().filter(|name| !is_program(name))?;
     let (experiment, arm) = baseline.split_once('=')?;
     Some((experiment.trim().to_owned(), arm.trim().to_owned()))
 }
 
-fn asked(
-    engine: &Engine,
-    program: &Program,
-    args: &ReplayArgs,
-    base: Request,
+/// Programs that are to be replayed.
+struct Asking<'a> {
+    engine: &'a Engine,
+    programs: &'a [(&'a str, &'a Program)],
+    /// The place of the program that the others are compared with.
     baseline: Option<usize>,
-) -> Result<Replay, Failure> {
-    if args.k.contains(&0) {
-        return Err(Failure::Usage("--k 0: metrics look at 1 row at least".to_owned()));
+    /// Parameters of requests.
+    params: &'a [String],
+}
+
+impl Asking<'_> {
+    /// What is asked of them.
+    fn replay(&self, args: &ReplayArgs, within: &Within) -> Result<Replay, Failure> {
+        let (engine, program) = (self.engine, self.programs[0].1);
+        let base = params::base(program, None, self.params, &args.requests.arm)?.seed(args.seed);
+        if args.k.contains(&0) {
+            return Err(Failure::Usage("--k 0: metrics look at 1 row at least".to_owned()));
+        }
+        let mut cuts = args.k.clone();
+        cuts.sort_unstable();
+        cuts.dedup();
+        let largest = cuts.last().copied().unwrap_or(CUTS[CUTS.len() - 1]);
+        let metrics = metrics("--metrics", &args.metrics, &cuts)?;
+        let mut replay = args.requests.replay(engine, program, base, within)?;
+        replay.metrics = match metrics.is_empty() {
+            true => Replay::usual_metrics(&cuts),
+            false => metrics,
+        };
+        replay.primary = match args.primary.is_empty() {
+            true => vec![Metric::at(Measure::Ndcg, largest)],
+            false => self::metrics("--primary", &args.primary, &cuts)?,
+        };
+        if let Some(missing) = replay.primary.iter().find(|m| !replay.metrics.contains(m))
+            && !args.primary.is_empty()
+        {
+            let message = format!("--primary {missing}: it is not among the metrics");
+            return Err(Failure::Usage(message));
+        }
+        replay.baseline = self.baseline;
+        replay.stages = !args.no_stages;
+        replay.by = args.by.as_ref().map(|name| match &replay.when {
+            When::Logged(_) if name == "arm" => By::Arm,
+            _ => By::Column(name.clone()),
+        });
+        replay.baseline_arm = baseline_arm(args);
+        if args.ips {
+            counterfactual(engine, program, args, cuts, &mut replay)?;
+        }
+        Ok(replay)
     }
-    let mut cuts = args.k.clone();
-    cuts.sort_unstable();
-    cuts.dedup();
-    let largest = cuts.last().copied().unwrap_or(CUTS[CUTS.len() - 1]);
-    let metrics = metrics("--metrics", &args.metrics, &cuts)?;
-    let mut replay = args.requests.replay(engine, program, base)?;
-    replay.metrics = match metrics.is_empty() {
-        true => Replay::usual_metrics(&cuts),
-        false => metrics,
-    };
-    replay.primary = match args.primary.is_empty() {
-        true => vec![Metric::at(Measure::Ndcg, largest)],
-        false => self::metrics("--primary", &args.primary, &cuts)?,
-    };
-    if let Some(missing) = replay.primary.iter().find(|m| !replay.metrics.contains(m))
-        && !args.primary.is_empty()
-    {
-        let message = format!("--primary {missing}: it is not among the metrics");
-        return Err(Failure::Usage(message));
+
+    /// Runs them, and hands on what was found of every request.
+    fn report(
+        &self,
+        replay: &Replay,
+        mut each: impl FnMut(&Judgement) -> Result<(), Failure>,
+    ) -> Result<Report, Failure> {
+        let report = self.engine.replay_each(self.programs, replay, |found| Ok(each(found)?));
+        report.map_err(|ended| match ended {
+            Ended::Failure(failure) => failure,
+            Ended::Replay(ReplayError::Program(name, diagnostic)) => {
+                let program = self.programs.iter().find(|(own, _)| *own == name);
+                let of = program.map_or(self.programs[0].1, |(_, program)| program);
+                let (diagnostics, sources) = (vec![*diagnostic], of.sources().clone());
+                CompileError { diagnostics, sources }.into()
+            }
+            Ended::Replay(error) => error.into(),
+        })
     }
-    replay.baseline = baseline;
-    replay.stages = !args.no_stages;
-    replay.by = args.by.as_ref().map(|name| match &replay.when {
-        When::Logged(_) if name == "arm" => By::Arm,
-        _ => By::Column(name.clone()),
-    });
-    replay.baseline_arm = baseline_arm(args);
-    if args.ips {
-        counterfactual(engine, program, args, cuts, &mut replay)?;
-    }
-    Ok(replay)
 }
 
 /// `--ips`: what was shown is read, too.

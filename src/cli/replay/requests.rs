@@ -1,7 +1,7 @@
 //! Which requests are made and what there is to find, as options of the commands that replay.
 
 use super::super::args::{LimitArgs, within};
-use super::super::progress::on_terminal;
+use super::super::progress::Within;
 use super::super::{Failure, log, out, params, users};
 use super::test_set;
 use crate::engine::{Engine, Program};
@@ -116,6 +116,7 @@ impl RequestArgs {
         engine: &Engine,
         program: &Program,
         base: Request,
+        within: &Within,
     ) -> Result<Replay, Failure> {
         let when = when(engine, program, self, &base)?;
         let mut replay = Replay::new(self.truth.iter().map(String::as_str), when);
@@ -133,8 +134,8 @@ impl RequestArgs {
         };
         replay.list = self.list.clone();
         replay.base = base;
-        replay.limits = self.limits.of_request(self.partial);
-        replay.progress = on_terminal();
+        replay.limits = within.limits(self.limits.of_request(self.partial));
+        replay.progress = within.progress.clone();
         Ok(replay)
     }
 }

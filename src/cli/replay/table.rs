@@ -7,9 +7,8 @@ use crate::replay::{
 use crate::visible::visible;
 use std::fmt::Write;
 
-/// A report for people.
-pub fn text(report: &Report) -> String {
-    let width = grid::width();
+/// A report for people, who have so many columns.
+pub fn text(report: &Report, width: Option<usize>) -> String {
     let mut text = format!(
         "{} by {}, {} with truth",
         count(report.requests, "request"),

@@ -8,6 +8,7 @@ mod write;
 
 use super::args::{bytes, format_of, within};
 use super::out::Place;
+use super::progress::Within;
 use super::replay::requests::{RequestArgs, duration};
 use super::{Failure, ProgramFile, Project, log, out, params, progress};
 use crate::engine::{Engine, Program};
@@ -233,7 +234,7 @@ fn tuning(
     let constraints = args.subject_to.iter().map(|text| Constraint::parse(text));
     let constraints: Result<Vec<Constraint>, String> = constraints.collect();
     let base = params::base(program, None, params, &args.requests.arm)?;
-    let replay = args.requests.replay(engine, program, base)?;
+    let replay = args.requests.replay(engine, program, base, &Within::command())?;
     let mut tuning = Tuning::new(replay, maximize);
     tuning.constraints = constraints.map_err(|message| usage("--subject-to", message))?;
     tuning.only = args.only.clone();
