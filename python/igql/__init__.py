@@ -25,6 +25,7 @@ from ._errors import (
 )
 from ._functions import OwnFunction, function
 from ._igql import Answer, Answers, Engine, Program, Row, Rows, Stream, __version__, _open
+from ._reports import Guesses, Plan, Replay, Report, catalog, replay
 from ._runner import Runner
 
 if TYPE_CHECKING:
@@ -41,20 +42,26 @@ __all__ = [
     "DeadlineError",
     "Diagnostic",
     "Engine",
+    "Guesses",
     "IgqlError",
     "Label",
     "LimitError",
     "OwnFunction",
+    "Plan",
     "Program",
+    "Replay",
+    "Report",
     "RequestError",
     "Row",
     "Rows",
     "Runner",
     "Stream",
     "__version__",
+    "catalog",
     "function",
     "load_ipython_extension",
     "open",
+    "replay",
 ]
 
 

@@ -10,6 +10,7 @@ import pyarrow
 from ._errors import Diagnostic
 from ._functions import OwnFunction
 from ._progress import Progress
+from ._reports import Guesses, Plan
 
 __version__: str
 
@@ -51,10 +52,19 @@ class Engine:
         path: Path | None = None,
         query: str | None = None,
         name: str | None = None,
+        assume_trained: bool = False,
     ) -> list[Diagnostic]:
-        """Everything that is wrong or doubtful about a program."""
+        """Everything that is wrong or doubtful about a program; with `assume_trained` as if what it learns were trained."""
 
-    def reload(self, *, progress: Progress | None = None) -> Engine:
+    def describe(self, name: str | None = None) -> str:
+        """What is in the catalog, or in one entity, edge or embedding of it, as `igql describe` prints it."""
+
+    @property
+    def guesses(self) -> Guesses | None:
+        """What was guessed, of a catalog that was made of frames."""
+
+    def _guessed(self, guesses: Guesses) -> None: ...
+    def reload(self) -> Engine:
         """An engine on the newest data; this one keeps what it has, and so do its programs."""
 
 class Program:
@@ -164,6 +174,12 @@ class Program:
     ) -> Stream:
         """The same part by part: memory does not grow with the number of users."""
 
+    def explain(self, *, stage: str | None = None, **options: Any) -> Plan:
+        """How it is compiled and how it will run: an object with text, and a drawing in a notebook.
+
+        Options are those of `igql explain`, with `_` for `-`.
+        """
+
     def on(self, engine: Engine) -> Program:
         """The same program on another engine, as `Engine.reload` gives."""
 
@@ -240,7 +256,6 @@ class Answer:
     def to_polars(self) -> polars.DataFrame: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
     def _repr_html_(self) -> str: ...
-    def _text(self) -> str: ...
 
 class Answers:
     """The answers to many requests, in their order: a sequence of answers, and a table of all their rows."""
@@ -279,4 +294,12 @@ def _open(
     progress: Progress | None = None,
 ) -> Engine: ...
 def _compiled(engine: Engine, spec: tuple[Any, ...]) -> Program: ...
+_Forms: TypeAlias = tuple[str, str, str, list[str], str | None]
+
+def _replay(
+    programs: Sequence[tuple[str, Program]], words: Sequence[str], threads: int | None, progress: Progress | None
+) -> _Forms: ...
+def _explain(program: Program, words: Sequence[str]) -> str: ...
+def _describe(engine: Engine, words: Sequence[str]) -> str: ...
+def _init(folder: Path, progress: Progress | None) -> tuple[str, list[str]]: ...
 def _command(args: Sequence[str]) -> int: ...

@@ -125,7 +125,3 @@ def answers_html(answers: Answers) -> str:
     )
     more = f"<p class='note'>and {len(answers) - len(shown)} more requests</p>" if len(answers) > len(shown) else ""
     return f"<div class='igql'>{_STYLE}{pages}{more}</div>"
-
-
-def answer_text(answer: Answer) -> str:
-    return answer._text()

@@ -258,8 +258,10 @@ impl PyAnswer {
         helper(slf.py(), "answer_html", (slf,))
     }
 
-    fn __str__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        helper(slf.py(), "answer_text", (slf,))
+    /// As `igql run --format table` prints it.
+    fn __str__(&self) -> String {
+        let text = igql::cli::embedded::explained(self.answer());
+        text.trim_end().to_owned()
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

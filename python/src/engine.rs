@@ -4,13 +4,15 @@ use crate::process::OfProcess;
 use crate::program::{PyProgram, Spec};
 use crate::progress::Told;
 use crate::waiting::{Stop, work};
-use crate::{errors, functions};
+use crate::{errors, functions, reports};
+use igql::cli::embedded::{self, EmbeddedError};
+use igql::diag::json::to_json;
 use igql::{Engine, Options, Tunables};
 use pyo3::exceptions::{PyFileNotFoundError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How a catalog is opened: all that another process needs to do it again.
 #[derive(Clone)]
@@ -56,6 +58,8 @@ pub struct PyEngine {
     /// Of the snapshot that every process has to see.
     snapshot: String,
     handle: OfProcess<Engine>,
+    /// What was guessed of the frames that it was made of, with the folder that they are in.
+    guesses: Mutex<Option<Py<PyAny>>>,
 }
 
 impl PyEngine {
@@ -70,7 +74,7 @@ impl PyEngine {
 
     fn of(opening: Opening, engine: Engine) -> PyEngine {
         let snapshot = engine.snapshot().id().to_owned();
-        PyEngine { opening, snapshot, handle: OfProcess::new(engine) }
+        PyEngine { opening, snapshot, handle: OfProcess::new(engine), guesses: Mutex::new(None) }
     }
 
     /// The engine of this process.
@@ -83,9 +87,8 @@ impl PyEngine {
         self.handle.get(again).cloned()
     }
 
-    /// How it was opened.
-    pub fn opening(&self) -> &Opening {
-        &self.opening
+    fn guessed(&self) -> MutexGuard<'_, Option<Py<PyAny>>> {
+        self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -192,8 +195,24 @@ impl PyEngine {
         )
     }
 
-    /// Everything that is wrong or doubtful about a program.
-    #[pyo3(signature = (text=None, *, path=None, query=None, name=None))]
+    /// What was guessed, of a catalog that was made of frames.
+    #[getter]
+    fn guesses(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.guessed().as_ref().map(|guesses| guesses.clone_ref(py))
+    }
+
+    fn _guessed(&self, guesses: Py<PyAny>) {
+        *self.guessed() = Some(guesses);
+    }
+
+    /// What is in the catalog, or in one entity, edge or embedding of it, as `igql describe` prints it.
+    #[pyo3(signature = (name=None))]
+    fn describe<'py>(slf: &Bound<'py, Self>, name: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("igql._reports")?.call_method1("describe", (slf, name))
+    }
+
+    /// Everything that is wrong or doubtful about a program; with `assume_trained` as if what it learns were trained.
+    #[pyo3(signature = (text=None, *, path=None, query=None, name=None, assume_trained=false))]
     fn check<'py>(
         &self,
         py: Python<'py>,
@@ -201,25 +220,27 @@ impl PyEngine {
         path: Option<PathBuf>,
         query: Option<String>,
         name: Option<String>,
+        assume_trained: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let source = source(py, &self.opening.path, text, path, name)?;
         let engine = self.engine(py)?;
         let found = work(py, None, move |_| {
-            let compiled = engine.compile_unit(&source.unit(query.as_deref(), None, None));
-            igql::diag::json::to_json(&compiled.diagnostics, &compiled.sources).to_string()
+            let unit = source.unit(query.as_deref(), None, None);
+            let checked = embedded::check(&engine, &unit, assume_trained)?;
+            Ok(to_json(&checked.diagnostics, &checked.sources).to_string())
         })?;
+        let found = found.map_err(|error: EmbeddedError| reports::raised(py, &error))?;
         py.import("igql._errors")?.call_method1("diagnostics", (found,))
     }
 
     /// An engine on the newest data; this one keeps what it has.
-    #[pyo3(signature = (*, progress=None))]
-    fn reload(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<PyEngine> {
-        // a snapshot that is in the middle of being built is the next one's
-        let _ = progress;
+    fn reload(&self, py: Python<'_>) -> PyResult<PyEngine> {
         let engine = self.engine(py)?;
         let newest = work(py, None, move |_| engine.reload())?;
         let newest = newest.map_err(|error| errors::data(py, &error))?;
-        Ok(PyEngine::of(self.opening.clone(), newest))
+        let newest = PyEngine::of(self.opening.clone(), newest);
+        *newest.guessed() = self.guesses(py);
+        Ok(newest)
     }
 
     fn __repr__(&self) -> String {

@@ -263,6 +263,15 @@ impl PyProgram {
         crate::answers::PyStream::new(slf.clone().unbind(), requests, limits, threads, batch_size)
     }
 
+    /// How it is compiled and how it will run: an object with text, and a drawing in a notebook.
+    #[pyo3(signature = (**options))]
+    fn explain<'py>(
+        slf: &Bound<'py, Self>,
+        options: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("igql._reports")?.getattr("explain")?.call((slf,), options)
+    }
+
     /// The schema of the table that answers make, as an Arrow schema.
     fn __arrow_c_schema__<'py>(
         &self,

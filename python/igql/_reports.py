@@ -1,0 +1,286 @@
+"""Replays, plans and catalogs from frames: what the package shares with the command."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import re
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ._igql import Engine, Program, _describe, _explain, _init, _open, _replay
+from ._progress import Progress, shown
+from ._tables import _needs
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
+
+# what is said several times, a value each, instead of once with commas
+_REPEATED = {"param", "arm", "subject-to"}
+_RENAMED = {"start": "from", "end": "to", "params": "param", "arms": "arm"}
+
+
+def words(options: Mapping[str, Any]) -> list[str]:
+    """Options as the command has them: `start="2024-04-01", k=[5, 10]` is `--from 2024-04-01 --k 5,10`."""
+    found: list[str] = []
+    for name, value in options.items():
+        option = "--" + _RENAMED.get(name, name).replace("_", "-")
+        if value is None or value is False:
+            continue
+        if value is True:
+            found.append(option)
+        elif isinstance(value, Mapping):
+            for key, one in value.items():
+                found += [option, f"{key}={_param(one)}"]
+        elif option[2:] in _REPEATED and not isinstance(value, str):
+            for one in value:
+                found += [option, _word(one)]
+        elif isinstance(value, Iterable) and not isinstance(value, str):
+            found += [option, ",".join(_word(one) for one in value)]
+        else:
+            found += [option, _word(value)]
+    return found
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, datetime.timedelta):
+        return f"{round(value.total_seconds())}s"
+    if isinstance(value, (datetime.datetime, datetime.date)):
+        return value.isoformat()
+    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+
+
+def _param(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return json.dumps([one if isinstance(one, (bool, int, float, str)) else _word(one) for one in value])
+    return _word(value)
+
+
+class Report:
+    """What a replay, a tuning or a training found: as text, as a page, as a dictionary and as a frame."""
+
+    def __init__(self, forms: tuple[str, str, str, list[str], str | None]) -> None:
+        self._json, self.text, self.html, self.warnings, self.unmet = forms
+
+    def to_json(self) -> str:
+        """As the command writes it with `--format json`."""
+        return self._json
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as a dictionary."""
+        found: dict[str, Any] = json.loads(self._json)
+        return found
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row per line of its main table."""
+        return _rows(self.to_dict())
+
+    def to_arrow(self) -> pyarrow.Table:
+        """The rows as a table of pyarrow."""
+        return _needs("pyarrow", "arrow").Table.from_pylist(self.rows())
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """The rows as a frame of pandas."""
+        return _needs("pandas", "pandas").DataFrame(self.rows())
+
+    def to_polars(self) -> polars.DataFrame:
+        """The rows as a frame of polars."""
+        return _needs("polars", "polars").DataFrame(self.rows(), infer_schema_length=None)
+
+    def write_html(self, path: str | os.PathLike[str]) -> None:
+        """Writes the page, which needs nothing else, into a file."""
+        Path(path).write_text(self.html, encoding="utf-8")
+
+    def _repr_html_(self) -> str:
+        # a page of its own: its styles stay with it
+        return (
+            f'<iframe srcdoc="{escape(self.html, quote=True)}" sandbox style="width: 100%; height: 36em; border: 0">'
+            "</iframe>"
+        )
+
+    def __str__(self) -> str:
+        return self.text.rstrip("\n")
+
+    def __repr__(self) -> str:
+        return f"<igql.{type(self).__name__} {len(self.rows())} rows>"
+
+
+def _rows(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of a replay: a row per program, group and metric. Of anything else: what its main list holds."""
+    rows = []
+    for program in found.get("programs", []):
+        name = {"program": program["file"], "query": program["query"]}
+        for metric, value in program.get("metrics", {}).items():
+            rows.append({**name, "metric": metric, **value})
+    return rows
+
+
+class Replay(Report):
+    """What `igql.replay` found."""
+
+    def metric(self, name: str, program: str | None = None) -> float:
+        """The mean of a metric, of the only program or of one by its name."""
+        for row in self.rows():
+            if row["metric"] == name and program in (None, row["program"]):
+                return float(row["mean"])
+        known = ", ".join(sorted({row["metric"] for row in self.rows() if program in (None, row["program"])}))
+        of = "" if program is None else f" of {program!r}"
+        raise KeyError(f"no metric {name!r}{of}: there are {known or 'none'}")
+
+
+def _named(programs: Program | Sequence[Program] | Mapping[str, Program]) -> list[tuple[str, Program]]:
+    if isinstance(programs, Program):
+        programs = [programs]
+    if isinstance(programs, Mapping):
+        return list(programs.items())
+    named: list[tuple[str, Program]] = []
+    for program in programs:
+        name = program._spec()[0][0]
+        while name in [own for own, _ in named]:
+            name = re.sub(r"( \d+)?$", f" {len(named) + 1}", name, count=1)
+        named.append((name, program))
+    return named
+
+
+def replay(
+    programs: Program | Sequence[Program] | Mapping[str, Program],
+    *,
+    truth: str | Sequence[str] | None = None,
+    start: str | datetime.date | None = None,
+    end: str | datetime.date | None = None,
+    baseline: str | None = None,
+    metrics: str | Sequence[str] | None = None,
+    threads: int | None = None,
+    progress: bool | Progress | None = None,
+    **options: Any,
+) -> Replay:
+    """Measures how well programs would have served what users did next: `igql replay`.
+
+    Args:
+        programs: one, several, or several with names for the report.
+        truth: edges from the user to what the programs give.
+        start, end: requests are made at times from `start` until before `end`.
+        baseline: the name of the program that the others are compared with.
+        metrics: such as `"recall@20"`.
+        options: those of the command, with `_` for `-`: `every="session"`, `horizon="7d"`, `exclude_seen=True`,
+            `holdout="last"`, `sample=1000`, `by="country"`, `params={"n": 25}`.
+
+    Raises:
+        RequestError: an option is wrong, with its name.
+    """
+    named = {"truth": truth, "start": start, "end": end, "baseline": baseline, "metrics": metrics}
+    with shown(progress) as told:
+        return Replay(_replay(_named(programs), words({**named, **options}), threads, told))
+
+
+class Plan:
+    """How a program runs: text, and a drawing in a notebook."""
+
+    def __init__(self, program: Program, options: Mapping[str, Any]) -> None:
+        self._program, self._options = program, dict(options)
+
+    def _as(self, form: str) -> str:
+        return _explain(self._program, [*words(self._options), "--format", form])
+
+    @property
+    def text(self) -> str:
+        """What `igql explain` prints."""
+        return self._as("text")
+
+    def to_dict(self) -> Any:
+        """The same as data."""
+        return json.loads(self._as("json"))
+
+    def _repr_svg_(self) -> str | None:
+        try:
+            return self._as("svg")
+        except Exception:  # a stage that cannot be drawn is text
+            return None
+
+    def __str__(self) -> str:
+        return self.text.rstrip("\n")
+
+    def __repr__(self) -> str:
+        return self.text.rstrip("\n")
+
+
+def explain(program: Program, *, stage: str | None = None, **options: Any) -> Plan:
+    """How a program is compiled and how it will run; `stage` as for the command."""
+    return Plan(program, {"stage": stage, **options})
+
+
+def describe(engine: Engine, name: str | None = None) -> str:
+    """What is in a catalog, or in one entity, edge or embedding of it."""
+    return _describe(engine, [] if name is None else [name])
+
+
+class Guesses:
+    """What `igql init` guessed of tables: the text of the catalog, and what is to be said of it."""
+
+    def __init__(self, toml: str, notes: list[str]) -> None:
+        self.toml, self.notes = toml, notes
+
+    def __str__(self) -> str:
+        return "\n".join(self.notes)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def catalog(
+    folder: str | os.PathLike[str] | None = None,
+    /,
+    *,
+    progress: bool | Progress | None = None,
+    **frames: Any,
+) -> Engine:
+    """Opens a catalog of frames: each becomes a table, and keys, edges and times are guessed as `igql init` does.
+
+    Args:
+        folder: where the tables and the catalog are written; None: a temporary folder, which goes with the engine.
+        frames: frames of any library that knows Arrow, by the names of their tables.
+
+    The engine has what was guessed as `guesses`; edit `catalog.toml` in its folder and open it again where a guess is wrong.
+    """
+    if not frames:
+        raise TypeError("a catalog needs at least one frame: catalog(user=users, item=items, likes=likes)")
+    path = Path(tempfile.mkdtemp(prefix="igql-") if folder is None else folder)
+    path.mkdir(parents=True, exist_ok=True)
+    parquet = _needs("pyarrow.parquet", "arrow")
+    for name, frame in frames.items():
+        parquet.write_table(_table(name, frame), path / f"{name}.parquet")
+    with shown(progress) as told:
+        guesses = Guesses(*_init(path, told))
+        engine = _open(path, progress=told)
+    if folder is None:
+        weakref.finalize(guesses, _remove, path, os.getpid())
+    engine._guessed(guesses)
+    return engine
+
+
+def _remove(folder: Path, process: int) -> None:
+    # a process that was forked leaves its parent's folder alone
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _table(name: str, frame: Any) -> pyarrow.Table:
+    pa = _needs("pyarrow", "arrow")
+    try:
+        if isinstance(frame, pa.Table):
+            return frame
+        if hasattr(frame, "__arrow_c_stream__"):
+            return pa.table(frame)
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    except (pa.ArrowException, TypeError, AttributeError) as error:
+        raise TypeError(f"{name}: this cannot become a table: {error}") from error
