@@ -91,7 +91,8 @@ class Report:
 
     def to_pandas(self) -> pandas.DataFrame:
         """The rows as a frame of pandas."""
-        return _needs("pandas", "pandas").DataFrame(self.rows())
+        frame: pandas.DataFrame = _needs("pandas", "pandas").DataFrame(self.rows())
+        return frame
 
     def to_polars(self) -> polars.DataFrame:
         """The rows as a frame of polars."""
@@ -254,7 +255,8 @@ def catalog(
     """
     if not frames:
         raise TypeError("a catalog needs at least one frame: catalog(user=users, item=items, likes=likes)")
-    path = Path(tempfile.mkdtemp(prefix="igql-") if folder is None else folder)
+    # the folder's name is that of the catalog
+    path = Path(tempfile.mkdtemp(prefix="igql-")) / "frames" if folder is None else Path(folder)
     path.mkdir(parents=True, exist_ok=True)
     parquet = _needs("pyarrow.parquet", "arrow")
     for name, frame in frames.items():
@@ -263,7 +265,7 @@ def catalog(
         guesses = Guesses(*_init(path, told))
         engine = _open(path, progress=told)
     if folder is None:
-        weakref.finalize(guesses, _remove, path, os.getpid())
+        weakref.finalize(guesses, _remove, path.parent, os.getpid())
     engine._guessed(guesses)
     return engine
 

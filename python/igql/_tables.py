@@ -28,7 +28,8 @@ def to_arrow(it: Answer | Answers) -> pyarrow.Table:
 
 def to_pandas(it: Answer | Answers) -> pandas.DataFrame:
     _needs("pandas", "pandas")
-    return to_arrow(it).to_pandas()
+    frame: pandas.DataFrame = to_arrow(it).to_pandas()
+    return frame
 
 
 def to_polars(it: Answer | Answers) -> polars.DataFrame:
