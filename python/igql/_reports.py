@@ -96,7 +96,8 @@ class Report:
 
     def to_polars(self) -> polars.DataFrame:
         """The rows as a frame of polars."""
-        return _needs("polars", "polars").DataFrame(self.rows(), infer_schema_length=None)
+        frame: polars.DataFrame = _needs("polars", "polars").DataFrame(self.rows(), infer_schema_length=None)
+        return frame
 
     def write_html(self, path: str | os.PathLike[str]) -> None:
         """Writes the page, which needs nothing else, into a file."""

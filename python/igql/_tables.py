@@ -33,7 +33,8 @@ def to_pandas(it: Answer | Answers) -> pandas.DataFrame:
 
 
 def to_polars(it: Answer | Answers) -> polars.DataFrame:
-    return _needs("polars", "polars").DataFrame(it)
+    frame: polars.DataFrame = _needs("polars", "polars").DataFrame(it)
+    return frame
 
 
 # rows of a page in a notebook: more can be had as a frame
