@@ -58,6 +58,14 @@ impl Engine {
 }
 
 impl Engine {
+    /// The same data with another folder of trained versions.
+    #[cfg(feature = "cli")]
+    pub(crate) fn learning(&self, folder: &Path) -> Result<Engine, DataError> {
+        let mut opened = Opened::clone(&self.opened);
+        opened.options.learned = Some(folder.to_owned());
+        Builder { opened }.open()
+    }
+
     /// An engine with the versions that examples from a time on read, in the place of those that are served.
     pub(crate) fn of_slice(&self, from: i64) -> Result<Engine, DataError> {
         let opened = Opened { slice: Some(from), ..Opened::clone(&self.opened) };

@@ -203,7 +203,8 @@ impl Search<'_> {
     fn measure(&self, values: &[f64], places: &[usize]) -> Result<Measured, NoValue> {
         let program = self.with(values).map_err(NoValue::Trial)?;
         self.kept.next_program();
-        let is_stopped = || self.tuning.stop.load(Ordering::Relaxed);
+        let Tuning { stop, replay, .. } = self.tuning;
+        let is_stopped = || stop.load(Ordering::Relaxed) || replay.limits.stop.is_asked();
         let named = ("the program", &program);
         let ended = match self.trials.measure(named, places, Some(&self.kept), &is_stopped) {
             Ok(measured) => return Ok(measured),
@@ -211,6 +212,7 @@ impl Search<'_> {
             Err(Ended::Failed(error)) => error,
         };
         Err(match ended {
+            ReplayError::Run(RunError::Stopped) => NoValue::Stopped,
             ReplayError::Run(error @ (RunError::Limit(_) | RunError::Failed { .. })) => {
                 NoValue::Trial(error.to_string())
             }

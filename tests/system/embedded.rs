@@ -395,9 +395,8 @@ fn diagnostics_are_those_of_the_command() {
 #[test]
 fn learned_things_can_be_assumed() {
     let world = World::new();
-    let text = "embedding near on user, post = als(likes, dim=4)\nall(post).take(3).nn(near, to=post).take(3)\n";
-    fs::write(world.folder.path().join("learned.igql"), text).unwrap();
-    let unit = Unit::new("learned.igql", text);
+    fs::write(world.folder.path().join("learned.igql"), LEARNED).unwrap();
+    let unit = Unit::new("learned.igql", LEARNED);
     for (assume, more) in [(false, &[][..]), (true, &["--assume-trained"])] {
         let found = embedded::check(&world.engine, &unit, assume).unwrap();
         let asked = [&["check", "learned.igql", "--format", "json"], more].concat();
@@ -413,4 +412,154 @@ fn the_command_takes_given_arguments() {
     let code = |args: &[&str]| embedded::main_from(args.iter().map(Into::into));
     assert_eq!(code(&["igql", "--version"]), 0);
     assert_eq!(code(&["igql", "reply"]), 2);
+}
+
+const LEARNED: &str = "embedding near on user, post = als(likes, dim=4)\nall(post).take(3).nn(near, to=post).take(3)\n";
+
+#[test]
+fn a_training_is_that_of_the_command() {
+    let (world, twin) = (World::new(), World::new());
+    fs::write(twin.folder.path().join("learned.igql"), LEARNED).unwrap();
+    let unit = [Unit::new("learned.igql", LEARNED)];
+    let train =
+        |engine: &Engine, words: &[&str]| embedded::train(engine, &unit, &texts(words), &quiet());
+    let due = train(&world.engine, &["--dry-run"]).unwrap();
+    let dry = ["train", "learned.igql", "--dry-run"];
+    assert_eq!(due.text, twin.printed(&dry));
+    assert_eq!(due.json, twin.printed(&[&dry[..], &["--format", "json"]].concat()));
+    let trained = train(&world.engine, &[]).unwrap();
+    twin.printed(&["train", "learned.igql"]);
+    let outcome = |json: &str| {
+        let json: serde_json::Value = serde_json::from_str(json).unwrap();
+        json["items"][0]["outcome"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((outcome(&trained.json), trained.failed.len()), ("trained".to_owned(), 0));
+    assert!(trained.html.contains("<h1>Training of near</h1>"), "{}", trained.html);
+    // the one that is returned reads it, the one from before does not
+    assert!(world.engine.compile(LEARNED).is_err());
+    assert!(trained.engine.compile(LEARNED).is_ok());
+    let kept = train(&trained.engine, &["--only", "near"]).unwrap();
+    assert_eq!(outcome(&kept.json), "kept");
+    let again = twin.printed(&["train", "learned.igql"]);
+    let took =
+        |text: &str| text.lines().map(|l| l.split("  ").next().unwrap().to_owned()).collect();
+    let (own, commands): (Vec<String>, Vec<String>) = (took(&kept.text), took(&again));
+    assert_eq!(own, commands);
+}
+
+#[test]
+fn versions_of_the_past_have_a_folder_of_their_own() {
+    let world = World::new();
+    let unit = [Unit::new("learned.igql", LEARNED)];
+    let folder = world.folder.path().join("past");
+    let until = ["--until", "2024-02-15"];
+    let past = [&until[..], &["--learned", folder.to_str().unwrap()]].concat();
+    let trained = embedded::train(&world.engine, &unit, &texts(&past), &quiet()).unwrap();
+    assert!(folder.is_dir() && trained.engine.compile(LEARNED).is_ok());
+    assert!(world.engine.reload().unwrap().compile(LEARNED).is_err());
+    let train = |units: &[Unit], words: &[&str]| {
+        embedded::train(&world.engine, units, &texts(words), &quiet()).map(|_| ())
+    };
+    for (words, says) in [
+        (&until[..], "--until: versions of the past go to a folder of their own"),
+        (&["--only", "far"], "--only: nothing to learn is called `far`"),
+        (&["--dump", "x"], "--dump: it has no meaning here"),
+        (&["page.igql"], "texts are given as such"),
+    ] {
+        let Err(EmbeddedError::Usage(message)) = train(&unit, words) else { panic!("{words:?}") };
+        assert!(message.contains(says), "{message}");
+    }
+    let wrong = train(&[Unit::new("wrong.igql", "embedding e on post = als(likes)\n")], &[]);
+    assert!(matches!(wrong, Err(EmbeddedError::Compile(_))), "{wrong:?}");
+    assert!(train(&[], &[]).is_ok());
+    static STOP: AtomicBool = AtomicBool::new(true);
+    let within = Within { stop: Some(&STOP), progress: Arc::new(Silent) };
+    let stopped = embedded::train(&world.engine, &unit, &[], &within).map(|_| ());
+    assert!(matches!(stopped, Err(EmbeddedError::Stopped)), "{stopped:?}");
+}
+
+const SEARCH: [&str; 9] = [
+    "--maximize",
+    "ndcg@8",
+    "--truth",
+    "likes",
+    "--from",
+    "2024-02-06",
+    "--trials",
+    "5",
+    "--allow-worse",
+];
+
+/// Where nothing of what is liked counts.
+fn untuned() -> String {
+    PAGE.replace("= 1.0", "= 0.0")
+}
+
+#[test]
+fn a_search_is_that_of_the_command() {
+    let (world, twin) = (World::new(), World::new());
+    for world in [&world, &twin] {
+        fs::write(world.folder.path().join("page.igql"), untuned()).unwrap();
+    }
+    let program = world.program("page.igql");
+    let tune = |words: &[&str]| embedded::tune(&world.engine, &program, &texts(words), &quiet());
+    let words = [&SEARCH[..], &["--param", "least=1"]].concat();
+    let found = tune(&words).unwrap();
+    let asked = [&["tune", "page.igql"], &words[..]].concat();
+    let of = |format: &str| twin.printed(&[&asked[..], &["--format", format]].concat());
+    assert_eq!(found.json, of("json"));
+    assert_eq!(found.text, of("table"));
+    assert_eq!(found.html, of("html"));
+    assert!(found.won && !found.stopped, "{}", found.text);
+    let [(name, from, to)] = &found.values[..] else { panic!("{:?}", found.values) };
+    assert_eq!((name.as_str(), *from), ("w", 0.0));
+    twin.printed(&[&asked[..], &["--write"]].concat());
+    let written = fs::read_to_string(twin.folder.path().join("page.igql")).unwrap();
+    assert_eq!(found.rewritten, [("page.igql".to_owned(), written.clone())]);
+    assert!(written.contains(&format!("= {to:?}\n")), "{written}");
+    for (words, says) in [
+        (&["--write"][..], "--write: it has no meaning here: texts"),
+        (&["--users", "-"], "--users -: standard input is not read here"),
+        (&["--param", "w=2"], "--param w: a tunable that is tuned has no value of its own"),
+    ] {
+        let wrong = tune(&[&SEARCH[..], words].concat());
+        let Err(EmbeddedError::Usage(message)) = wrong else { panic!("{words:?}: {wrong:?}") };
+        assert!(message.contains(says), "{message}");
+    }
+}
+
+/// Ends a search in its third trial.
+struct Ends(&'static AtomicBool);
+
+impl igql::Progress for Ends {
+    fn report(&self, stage: &str, _: u64, _: u64) {
+        if stage.starts_with("trial 3/") {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+#[test]
+fn a_search_that_was_ended_goes_on() {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let (world, twin) = (World::new(), World::new());
+    let tune = |world: &World, within: &Within| {
+        let program = world.program("page.igql");
+        embedded::tune(&world.engine, &program, &texts(&SEARCH), within)
+    };
+    let ended =
+        tune(&world, &Within { stop: Some(&STOP), progress: Arc::new(Ends(&STOP)) }).unwrap();
+    assert!(
+        ended.stopped && ended.reason.unwrap().contains("after 2 of 5 trials"),
+        "{}",
+        ended.text
+    );
+    let silent = Within { stop: Some(&STOP), progress: Arc::new(Silent) };
+    STOP.store(false, Ordering::Relaxed);
+    let (resumed, whole) = (tune(&world, &silent).unwrap(), tune(&twin, &quiet()).unwrap());
+    assert_eq!(resumed.json, whole.json);
+    STOP.store(true, Ordering::Relaxed);
+    let fresh = World::new();
+    let stopped = tune(&fresh, &silent);
+    assert!(matches!(stopped, Err(EmbeddedError::Stopped)), "{stopped:?}");
 }

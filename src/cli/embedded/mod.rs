@@ -8,6 +8,8 @@
 mod catalogs;
 mod programs;
 mod replays;
+mod trainings;
+mod tunings;
 mod words;
 
 pub use super::main_from;
@@ -15,6 +17,8 @@ pub use super::progress::Within;
 pub use catalogs::{Guessed, describe, first_program, init};
 pub use programs::{Checked, answer_json, check, explain, explained, reasons, table};
 pub use replays::{Replayed, replay};
+pub use trainings::{Training, train};
+pub use tunings::{Tuning, tune};
 
 use super::{Failure, options, out};
 use crate::engine::CompileError;

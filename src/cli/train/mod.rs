@@ -8,10 +8,11 @@ mod tables;
 
 use super::args::{bytes, within};
 use super::out::Place;
+use super::progress::Within;
 use super::{
-    DATA, Failure, LIMIT, Outcome, PROGRAM, ProgramFile, Project, draw, out, params, progress,
+    DATA, Failure, LIMIT, Outcome, PROGRAM, ProgramFile, Project, fail, grid, out, params, progress,
 };
-use crate::engine::Engine;
+use crate::engine::{Engine, Unit};
 use crate::files;
 use crate::ops::Limits;
 use crate::store::learned::Room;
@@ -35,7 +36,7 @@ use std::path::{Path, PathBuf};
 pub struct TrainArgs {
     /// Programs and files of definitions; what they import and the prelude count too [default: the prelude]
     #[arg(value_name = "FILE")]
-    files: Vec<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
     /// Train only what has one of these names
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     only: Vec<String>,
@@ -102,17 +103,17 @@ pub fn train(project: &Project, args: &TrainArgs) -> Result<(), Failure> {
     if args.list {
         return list::list(&room(project, args)?, &engine, args.format);
     }
-    for damaged in engine.snapshot().damaged_versions() {
-        out::say(format_args!("warning: {damaged}"));
-    }
-    let how = how(args)?;
+    warn_of_damaged(&engine);
+    let how = how(args, &Within { stop: None, progress: progress::with_lines() })?;
     let page = args.report.as_deref().map(|path| place_of_page(path, &engine)).transpose()?;
     let mut outcome = Outcome::default();
-    let (done, engine) = each_file(engine, args, &how, &mut outcome)?;
-    for item in &done {
-        let of = format!("{} {}", item.kind.word(), item.name);
-        item.notes.iter().for_each(|note| out::say(format_args!("warning: {of}: {note}")));
-    }
+    let files = files(args)?;
+    let units: Vec<Unit> = files.iter().map(ProgramFile::unit).collect();
+    let (done, engine) = each_unit(engine, &units, &how, |error| {
+        outcome.note(refused(error)?);
+        Ok(())
+    })?;
+    warn_of_notes(&done);
     let failed = done.iter().any(|item| matches!(item.outcome, train::Outcome::Failed(_)));
     if failed {
         outcome.note(DATA);
@@ -120,27 +121,87 @@ pub fn train(project: &Project, args: &TrainArgs) -> Result<(), Failure> {
     match args.format {
         // what the errors were about is declared all the same
         Format::Table if done.is_empty() && outcome.0 != 0 => {}
-        Format::Table => out::print(&show::table(&done))?,
-        Format::Json => out::print(&format!("{:#}\n", show::json(&done)))?,
+        Format::Table => out::print(&show::table(&done, grid::width()))?,
+        Format::Json => out::print(&json(&done))?,
     }
     if let Some(place) = page {
-        let (versions, _) = room(project, args)?.versions();
-        let told = report::Told { items: &done, versions: &versions, engine: &engine };
-        place.write(&report::page(&told))?;
+        place.write(&self::page(&done, &engine))?;
     }
     outcome.end()
 }
 
-/// Trains what each file declares, what several import once; with the engine that reads the new versions.
-fn each_file(
-    mut engine: Engine,
+fn json(items: &[Item]) -> String {
+    format!("{:#}\n", show::json(items))
+}
+
+/// The page of a training, with the engine that reads what was trained.
+fn page(items: &[Item], engine: &Engine) -> String {
+    let (versions, _) = engine.learned().versions();
+    report::page(&report::Told { items, versions: &versions, engine })
+}
+
+fn warn_of_damaged(engine: &Engine) {
+    for damaged in engine.snapshot().damaged_versions() {
+        out::say(format_args!("warning: {damaged}"));
+    }
+}
+
+fn warn_of_notes(items: &[Item]) {
+    for item in items {
+        let of = format!("{} {}", item.kind.word(), item.name);
+        item.notes.iter().for_each(|note| out::say(format_args!("warning: {of}: {note}")));
+    }
+}
+
+/// A training in all its forms.
+pub struct Forms {
+    pub json: String,
+    pub text: String,
+    pub html: String,
+    /// What could not be trained, each with why.
+    pub failed: Vec<String>,
+    /// The engine that reads what was trained.
+    pub engine: Engine,
+}
+
+/// Trains what units declare that may not be files.
+pub fn forms(
+    engine: &Engine,
+    units: &[Unit],
     args: &TrainArgs,
+    within: &Within,
+) -> Result<Forms, Failure> {
+    let how = how(args, within)?;
+    let engine = match &args.learned {
+        Some(folder) => engine.learning(folder)?,
+        None => engine.clone(),
+    };
+    warn_of_damaged(&engine);
+    let (done, engine) = each_unit(engine, units, &how, |error| Err(error.into()))?;
+    warn_of_notes(&done);
+    let failed = done.iter().filter_map(|item| match &item.outcome {
+        train::Outcome::Failed(why) => Some(format!("{} {}: {why}", item.kind.word(), item.name)),
+        _ => None,
+    });
+    Ok(Forms {
+        json: json(&done),
+        text: show::table(&done, None),
+        html: page(&done, &engine),
+        failed: failed.collect(),
+        engine,
+    })
+}
+
+/// Trains what each unit declares, what several import once; with the engine that reads the new versions.
+fn each_unit(
+    mut engine: Engine,
+    units: &[Unit],
     how: &Train,
-    outcome: &mut Outcome,
+    mut refused: impl FnMut(TrainError) -> Result<(), Failure>,
 ) -> Result<(Vec<Item>, Engine), Failure> {
     let mut done: Vec<Item> = Vec::new();
-    for file in files(args)? {
-        let ran = engine.train(&file.unit(), how);
+    for unit in units {
+        let ran = engine.train(unit, how);
         progress::clear();
         match ran {
             Ok(report) => {
@@ -149,7 +210,7 @@ fn each_file(
                     report.items.into_iter().filter(|item| is_new(item)).collect::<Vec<_>>(),
                 );
             }
-            Err(error) => outcome.note(refused(error)?),
+            Err(error) => refused(error)?,
         }
         engine = engine.reload()?;
     }
@@ -192,7 +253,7 @@ fn files(args: &TrainArgs) -> Result<Vec<ProgramFile>, Failure> {
     args.files.iter().map(|path| ProgramFile::read(path)).collect()
 }
 
-fn how(args: &TrainArgs) -> Result<Train, Failure> {
+fn how(args: &TrainArgs, within: &Within) -> Result<Train, Failure> {
     let until = match &args.until {
         None => None,
         Some(text) => Some(params::time_of("--until", text)?),
@@ -211,8 +272,8 @@ fn how(args: &TrainArgs) -> Result<Train, Failure> {
         from: args.from.clone(),
         again: args.again,
         dry_run: args.dry_run,
-        limits: Limits { max_memory: args.max_memory, ..Limits::default() },
-        progress: progress::with_lines(),
+        limits: within.limits(Limits { max_memory: args.max_memory, ..Limits::default() }),
+        progress: within.progress.clone(),
     })
 }
 
@@ -225,16 +286,23 @@ fn room(project: &Project, args: &TrainArgs) -> Result<Room, Failure> {
 /// Says why a file was not trained, and gives the exit code; what ends the whole is the error.
 fn refused(error: TrainError) -> Result<u8, Failure> {
     match error {
-        TrainError::Program(error) => {
-            draw(&error.diagnostics, &error.sources);
-            Ok(PROGRAM)
-        }
-        error @ TrainError::Unknown { .. } => Err(Failure::Usage(format!("--only: {error}"))),
-        TrainError::Data(error) => Err(error.into()),
+        TrainError::Program(error) => Ok(fail(error.into())),
         TrainError::Memory(message) | TrainError::Model(message) => {
             out::say(format_args!("error: {message}"));
             Ok(LIMIT)
         }
-        TrainError::Run(error) => Err(error.into()),
+        error => Err(error.into()),
+    }
+}
+
+impl From<TrainError> for Failure {
+    fn from(error: TrainError) -> Failure {
+        match error {
+            TrainError::Program(error) => error.into(),
+            TrainError::Unknown { .. } => Failure::Usage(format!("--only: {error}")),
+            TrainError::Data(error) => error.into(),
+            TrainError::Memory(message) | TrainError::Model(message) => Failure::Usage(message),
+            TrainError::Run(error) => error.into(),
+        }
     }
 }

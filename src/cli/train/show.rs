@@ -1,13 +1,13 @@
 //! What became of declarations, for people and for machines.
 
-use crate::cli::grid::{self, Column, Grid};
+use crate::cli::grid::{Column, Grid};
 use crate::store::learned::{HeadCourse, Manifest, PartCourse};
 use crate::train::{Item, Outcome, State, duration, headline};
 use crate::types::time;
 use serde_json::{Value as Json, json};
 use std::fmt::Write;
 
-pub fn table(items: &[Item]) -> String {
+pub fn table(items: &[Item], width: Option<usize>) -> String {
     if items.is_empty() {
         return "nothing to learn is declared\n".to_owned();
     }
@@ -27,7 +27,8 @@ pub fn table(items: &[Item]) -> String {
     if items.iter().any(|item| version(item).is_some()) {
         columns.push(Column::new("took", cells(&took)).right().whole());
     }
-    let mut text = Grid::new(columns, 1).draw(grid::width());
+    let mut text = Grid::new(columns, 1).draw(width);
+    let heads = |version| heads(version, width);
     text.extend(items.iter().filter_map(version).filter_map(heads));
     for item in items {
         if let Outcome::Failed(why) = &item.outcome {
@@ -68,7 +69,7 @@ fn took(item: &Item) -> String {
 
 /// The heads of a model that has several, in the test part, or in that for validation without one; beside them what needs
 /// no model.
-pub fn heads(version: &Manifest) -> Option<String> {
+pub fn heads(version: &Manifest, width: Option<usize>) -> Option<String> {
     let course = version.course.as_ref()?;
     let part = ["test", "validation"].into_iter().find(|part| {
         let mut parts = course.heads.iter().flat_map(|head| &head.parts);
@@ -100,7 +101,7 @@ pub fn heads(version: &Manifest) -> Option<String> {
         Column::new("item NE", rate(|part| part.item_rate.get("ne"))).right().whole(),
     ];
     let title = format!("\n{} in the {part} part\n", version.label());
-    Some(title + &Grid::new(columns, 1).draw(grid::width()))
+    Some(title + &Grid::new(columns, 1).draw(width))
 }
 
 fn shown(value: Option<&f64>) -> String {

@@ -10,9 +10,11 @@ use super::args::{bytes, format_of, within};
 use super::out::Place;
 use super::progress::Within;
 use super::replay::requests::{RequestArgs, duration};
-use super::{Failure, ProgramFile, Project, log, out, params, progress};
+use super::{Failure, ProgramFile, Project, grid, log, out, params, progress};
+use crate::check::Tunables;
 use crate::engine::{Engine, Program};
 use crate::files;
+use crate::ops::RunError;
 use crate::replay::{Metric, ReplayError, Spot};
 use crate::tune::{Constraint, Kind, Step, TRIALS, TuneError, TuneReport, Tuning};
 use clap::{Args, ValueEnum};
@@ -32,7 +34,7 @@ use std::time::{Duration, Instant};
 pub struct TuneArgs {
     /// The program
     #[arg(value_name = "FILE")]
-    file: PathBuf,
+    pub(super) file: PathBuf,
     /// What is to be as large as possible: a metric of `igql replay`, such as ndcg@10
     #[arg(long, value_name = "METRIC")]
     maximize: String,
@@ -79,7 +81,7 @@ pub struct TuneArgs {
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     cache_memory: Option<u64>,
     #[command(flatten)]
-    requests: RequestArgs,
+    pub(super) requests: RequestArgs,
     /// Output format [default: from the file extension, else table]
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -142,33 +144,23 @@ pub fn tune(project: &Project, args: &TuneArgs) -> Result<(), Failure> {
     let query = args.requests.query.as_deref();
     let params = file.tune(&engine, query, &args.requests.param)?;
     let program = file.program(&engine, query)?;
-    let tuning = tuning(&engine, &program, &file, args, &params)?;
+    let search = Search { engine: &engine, program: &program, args };
+    let mut tuning = search.tuning(&file.tunables, &params, &Within::command())?;
+    tuning.stop = STOP.clone();
     let place = Place::of(args.output.as_deref());
     let holdout = args.requests.holdout.as_deref();
     project.spare_inputs(&place, &args.file, &engine, &program, holdout)?;
     if args.write {
         write::probe(&program, &tuning.only)?;
     }
-    let path = journal::path(engine.snapshot().folder(), &args.file, &program.checked().query);
-    let header = header(&engine, &program, &tuning, args)?;
-    let mut journal = Journal::open(path, header, args.fresh)?;
-    let known = journal.known().to_vec();
-    let report = engine.tune_each(&program, &tuning, &known, |step| match step {
-        Step::Start { number, values } => {
-            SEARCHES.store(true, Ordering::Relaxed);
-            journal.start(number, values)
-        }
-        Step::End(trial) => journal.end(trial),
-    });
-    progress::clear();
-    let report = report?;
+    let (report, journal) = search.report(&tuning, || SEARCHES.store(true, Ordering::Relaxed))?;
     if report.trials.is_empty() {
         return Err(Failure::Said(INTERRUPTED));
     }
     deliver(&report, &program, args.write, |written| {
         place.write(&match format {
-            Format::Table => table::text(&report, written),
-            Format::Json => format!("{:#}\n", json::report(&report, written)),
+            Format::Table => table::text(&report, written, grid::width()),
+            Format::Json => json(&report, written),
             Format::Html => html::page(&report, &file.name, written),
         })
     })?;
@@ -178,6 +170,43 @@ pub fn tune(project: &Project, args: &TuneArgs) -> Result<(), Failure> {
         return Err(Failure::Said(INTERRUPTED));
     }
     report.winner.map(|_| ()).ok_or(Failure::Program)
+}
+
+fn json(report: &TuneReport, written: &[String]) -> String {
+    format!("{:#}\n", json::report(report, written))
+}
+
+/// A search in all its forms.
+pub struct Forms {
+    pub json: String,
+    pub text: String,
+    pub html: String,
+    /// The texts of files with the values that won, where they are others.
+    pub rewritten: Vec<(String, String)>,
+    pub report: TuneReport,
+}
+
+/// Tunes a program that is compiled with values for some tunables and that may not be a file.
+pub fn forms(
+    engine: &Engine,
+    program: &Program,
+    given: (&Tunables, &[String]),
+    args: &TuneArgs,
+    within: &Within,
+) -> Result<Forms, Failure> {
+    let search = Search { engine, program, args };
+    let tuning = search.tuning(given.0, given.1, within)?;
+    let (report, _) = search.report(&tuning, || {})?;
+    if report.trials.is_empty() {
+        return Err(RunError::Stopped.into());
+    }
+    Ok(Forms {
+        json: json(&report, &[]),
+        text: table::text(&report, &[], None),
+        html: html::page(&report, &args.file.display().to_string(), &[]),
+        rewritten: write::texts(program, &report),
+        report,
+    })
 }
 
 /// Writes what was found into the program, if that is wanted, and shows it, whether it could be written or not.
@@ -217,59 +246,88 @@ impl From<TuneError> for Failure {
     }
 }
 
-fn tuning(
-    engine: &Engine,
-    program: &Program,
-    file: &ProgramFile,
-    args: &TuneArgs,
-    params: &[String],
-) -> Result<Tuning, Failure> {
-    let usage = |option: &str, message: String| Failure::Usage(format!("{option}: {message}"));
-    let maximize = Metric::parse(&args.maximize, &[]).map_err(|m| usage("--maximize", m))?;
-    let Some(maximize) = maximize.into_iter().next() else {
-        let name = args.maximize.trim();
-        let message = format!("say how many rows `{name}` looks at, as in `{name}@10`");
-        return Err(usage("--maximize", message));
-    };
-    let constraints = args.subject_to.iter().map(|text| Constraint::parse(text));
-    let constraints: Result<Vec<Constraint>, String> = constraints.collect();
-    let base = params::base(program, None, params, &args.requests.arm)?;
-    let replay = args.requests.replay(engine, program, base, &Within::command())?;
-    let mut tuning = Tuning::new(replay, maximize);
-    tuning.constraints = constraints.map_err(|message| usage("--subject-to", message))?;
-    tuning.only = args.only.clone();
-    tuning.trials = args.trials;
-    tuning.parallel = args.parallel;
-    tuning.sampler = match args.sampler {
-        Sampler::Gp => Kind::Gp,
-        Sampler::Tpe => Kind::Tpe,
-        Sampler::Random => Kind::Random,
-        Sampler::Grid => Kind::Grid,
-    };
-    tuning.parts = match (&args.train, &args.validate) {
-        (Some(train), Some(validate)) => {
-            Some((times("--train", train)?, times("--validate", validate)?))
+/// A program that is to be tuned.
+struct Search<'a> {
+    engine: &'a Engine,
+    program: &'a Program,
+    args: &'a TuneArgs,
+}
+
+impl Search<'_> {
+    /// What is asked, where some tunables are given values.
+    fn tuning(
+        &self,
+        given: &Tunables,
+        params: &[String],
+        within: &Within,
+    ) -> Result<Tuning, Failure> {
+        let Search { engine, program, args } = *self;
+        let usage = |option: &str, message: String| Failure::Usage(format!("{option}: {message}"));
+        let maximize = Metric::parse(&args.maximize, &[]).map_err(|m| usage("--maximize", m))?;
+        let Some(maximize) = maximize.into_iter().next() else {
+            let name = args.maximize.trim();
+            let message = format!("say how many rows `{name}` looks at, as in `{name}@10`");
+            return Err(usage("--maximize", message));
+        };
+        let constraints = args.subject_to.iter().map(|text| Constraint::parse(text));
+        let constraints: Result<Vec<Constraint>, String> = constraints.collect();
+        let base = params::base(program, None, params, &args.requests.arm)?;
+        let replay = args.requests.replay(engine, program, base, within)?;
+        let mut tuning = Tuning::new(replay, maximize);
+        tuning.constraints = constraints.map_err(|message| usage("--subject-to", message))?;
+        tuning.only = args.only.clone();
+        tuning.trials = args.trials;
+        tuning.parallel = args.parallel;
+        tuning.sampler = match args.sampler {
+            Sampler::Gp => Kind::Gp,
+            Sampler::Tpe => Kind::Tpe,
+            Sampler::Random => Kind::Random,
+            Sampler::Grid => Kind::Grid,
+        };
+        tuning.parts = match (&args.train, &args.validate) {
+            (Some(train), Some(validate)) => {
+                Some((times("--train", train)?, times("--validate", validate)?))
+            }
+            _ => None,
+        };
+        tuning.seed = args.seed;
+        tuning.allow_worse = args.allow_worse;
+        tuning.memory = args.cache_memory.unwrap_or_else(|| memory() / 4);
+        if let Some(text) = &args.time {
+            let micros = duration("--time", text)?;
+            tuning.until = Instant::now().checked_add(Duration::from_micros(micros as u64));
         }
-        _ => None,
-    };
-    tuning.seed = args.seed;
-    tuning.allow_worse = args.allow_worse;
-    tuning.memory = args.cache_memory.unwrap_or_else(|| memory() / 4);
-    tuning.stop = STOP.clone();
-    if let Some(text) = &args.time {
-        let micros = duration("--time", text)?;
-        tuning.until = Instant::now().checked_add(Duration::from_micros(micros as u64));
+        let given = given.iter().map(|(name, _)| name);
+        let tuned =
+            |name: &&str| tuning.only.is_empty() || tuning.only.iter().any(|only| only == name);
+        if let Some(name) =
+            given.filter(tuned).find(|name| is_own(program, name) || !tuning.only.is_empty())
+        {
+            let message =
+                format!("--param {name}: a tunable that is tuned has no value of its own");
+            let help = "leave it out, or name the others with `--only`";
+            return Err(Failure::Usage(format!("{message}\nhelp: {help}")));
+        }
+        Ok(tuning)
     }
-    let given = file.tunables.iter().map(|(name, _)| name);
-    let tuned = |name: &&str| tuning.only.is_empty() || tuning.only.iter().any(|only| only == name);
-    if let Some(name) =
-        given.filter(tuned).find(|name| is_own(program, name) || !tuning.only.is_empty())
-    {
-        let message = format!("--param {name}: a tunable that is tuned has no value of its own");
-        let help = "leave it out, or name the others with `--only`";
-        return Err(Failure::Usage(format!("{message}\nhelp: {help}")));
+
+    /// Runs it, and keeps its trials in a journal.
+    fn report(&self, tuning: &Tuning, begins: impl Fn()) -> Result<(TuneReport, Journal), Failure> {
+        let Search { engine, program, args } = self;
+        let path = journal::path(engine.snapshot().folder(), &args.file, &program.checked().query);
+        let header = header(engine, program, tuning, args)?;
+        let mut journal = Journal::open(path, header, args.fresh)?;
+        let known = journal.known().to_vec();
+        let report = engine.tune_each(program, tuning, &known, |step| match step {
+            Step::Start { number, values } => {
+                begins();
+                journal.start(number, values)
+            }
+            Step::End(trial) => journal.end(trial),
+        });
+        progress::clear();
+        Ok((report?, journal))
     }
-    Ok(tuning)
 }
 
 /// Whether the program itself declares a tunable.

@@ -6,8 +6,8 @@ use crate::cli::replay::table::{interval, number, signed};
 use crate::tune::{TuneReport, Tuned, Validated, number as written_number};
 use std::fmt::Write;
 
-pub fn text(report: &TuneReport, written: &[String]) -> String {
-    let width = grid::width();
+/// A report for people, who have so many columns.
+pub fn text(report: &TuneReport, written: &[String], width: Option<usize>) -> String {
     let mut text = format!("{} of query {}", report.maximize, report.query);
     for constraint in &report.constraints {
         let _ = write!(text, ", subject to {constraint}");

@@ -5,6 +5,7 @@ use crate::cli::out::Place;
 use crate::cli::{Failure, out, unreadable};
 use crate::engine::Program;
 use crate::files;
+use crate::source::SourceId;
 use crate::tune::{TuneReport, Tuned, number, rewritten};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,14 +14,9 @@ use std::path::Path;
 /// Writes them, and gives the files that changed. Nothing is written if one of the files is no longer what was tuned:
 /// then the values are drawn as changes to make by hand.
 pub fn write(program: &Program, report: &TuneReport) -> Result<Vec<String>, Failure> {
-    let mut changes: BTreeMap<u32, Vec<(Range<usize>, String)>> = BTreeMap::new();
-    for tuned in report.tunables.iter().filter(|tuned| tuned.to != tuned.from) {
-        let change = (tuned.span.range(), number(tuned.to, tuned.whole));
-        changes.entry(tuned.span.source.0).or_default().push(change);
-    }
     let mut texts = Vec::new();
-    for (source, changes) in changes {
-        let source = program.sources().get(crate::source::SourceId(source));
+    for (source, changes) in changes(report) {
+        let source = program.sources().get(SourceId(source));
         let path = Path::new(&*source.name);
         let now = files::read_program(path)
             .map_err(|error| Failure::Usage(unreadable(&source.name, &error)))?;
@@ -41,6 +37,27 @@ pub fn write(program: &Program, report: &TuneReport) -> Result<Vec<String>, Fail
         written.push(path.display().to_string());
     }
     Ok(written)
+}
+
+/// New numbers, by file and place.
+type Changes = BTreeMap<u32, Vec<(Range<usize>, String)>>;
+
+fn changes(report: &TuneReport) -> Changes {
+    let mut changes = Changes::new();
+    for tuned in report.tunables.iter().filter(|tuned| tuned.to != tuned.from) {
+        let change = (tuned.span.range(), number(tuned.to, tuned.whole));
+        changes.entry(tuned.span.source.0).or_default().push(change);
+    }
+    changes
+}
+
+/// The texts that would be written, by the names of their files.
+pub fn texts(program: &Program, report: &TuneReport) -> Vec<(String, String)> {
+    let text = |(source, changes)| {
+        let source = program.sources().get(SourceId(source));
+        (source.name.to_string(), rewritten(&source.text, changes))
+    };
+    changes(report).into_iter().map(text).collect()
 }
 
 /// Fails if a file that may be written could not be: that is said before the search.
