@@ -25,7 +25,18 @@ from ._errors import (
 )
 from ._functions import OwnFunction, function
 from ._igql import Answer, Answers, Engine, Program, Row, Rows, Stream, __version__, _open
-from ._reports import Guesses, Plan, Replay, Report, catalog, replay
+from ._reports import (
+    Guesses,
+    Plan,
+    Replay,
+    Report,
+    Training,
+    Tuning,
+    catalog,
+    replay,
+    train,
+    tune,
+)
 from ._runner import Runner
 
 if TYPE_CHECKING:
@@ -56,12 +67,16 @@ __all__ = [
     "Rows",
     "Runner",
     "Stream",
+    "Training",
+    "Tuning",
     "__version__",
     "catalog",
     "function",
     "load_ipython_extension",
     "open",
     "replay",
+    "train",
+    "tune",
 ]
 
 

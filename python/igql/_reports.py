@@ -14,7 +14,20 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._igql import Engine, Program, _describe, _explain, _init, _open, _replay
+from ._errors import DataError
+from ._igql import (
+    Engine,
+    Program,
+    _compiled,
+    _describe,
+    _explain,
+    _init,
+    _open,
+    _replay,
+    _source,
+    _train,
+    _tune,
+)
 from ._progress import Progress, shown
 from ._tables import _needs
 
@@ -117,14 +130,36 @@ class Report:
         return f"<igql.{type(self).__name__} {len(self.rows())} rows>"
 
 
-def _rows(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """Of a replay: a row per program, group and metric. Of anything else: what its main list holds."""
+def _rows(found: Any) -> list[dict[str, Any]]:
+    """Of a replay: a row per program and metric. Of a tuning: its trials."""
+    if isinstance(found.get("trials"), list):
+        return [_flat(one) for one in found["trials"]]
     rows = []
     for program in found.get("programs", []):
-        name = {"program": program["file"], "query": program["query"]}
+        which = {"program": program["file"], "query": program["query"]}
         for metric, value in program.get("metrics", {}).items():
-            rows.append({**name, "metric": metric, **value})
+            rows.append({**which, "metric": metric, **value})
     return rows
+
+
+def _flat(one: dict[str, Any]) -> dict[str, Any]:
+    """What has a name of its own: values in a dictionary by theirs, without lists."""
+    row: dict[str, Any] = {}
+    for name, value in one.items():
+        if isinstance(value, dict):
+            row.update({key: cell for key, cell in value.items() if not isinstance(cell, (dict, list))})
+        elif not isinstance(value, list):
+            row[name] = value
+    return row
+
+
+def _item(item: dict[str, Any]) -> dict[str, Any]:
+    version = item["version"] or {}
+    row = {name: item[name] for name in ("kind", "name", "outcome")}
+    number = version.get("n")
+    row["version"] = None if number is None else f"{item['name']}@{number}"
+    row.update({name: value for name, value in (version.get("metrics") or {}).items() if isinstance(value, (int, float))})
+    return row
 
 
 class Replay(Report):
@@ -183,6 +218,141 @@ def replay(
     named = {"truth": truth, "start": start, "end": end, "baseline": baseline, "metrics": metrics}
     with shown(progress) as told:
         return Replay(_replay(_named(programs), words({**named, **options}), threads, told))
+
+
+class Tuning(Report):
+    """What `igql.tune` found."""
+
+    def __init__(
+        self,
+        forms: tuple[str, str, str, list[str], str | None],
+        values: list[tuple[str, float, float]],
+        rewritten: list[tuple[str, str]],
+        won: bool,
+        program: Program,
+    ) -> None:
+        super().__init__(forms)
+        self.won = won
+        """Whether other values are better, on users or times that the search has not seen."""
+        self.reason = self.unmet
+        """Why nothing won."""
+        self.before = {name: value for name, value, _ in values}
+        self.values = {name: value for name, _, value in values}
+        """The values that won, for `compile(tunables=...)`: those of before where nothing did."""
+        self.files = dict(rewritten)
+        """The texts with these values, by the names of their files."""
+        self._program = program
+
+    @property
+    def program(self) -> Program:
+        """The program with the values that won."""
+        return _compiled(self._program.engine, _with(self._program._spec(), self.values))
+
+
+def _with(spec: tuple[Any, ...], values: dict[str, float]) -> tuple[Any, ...]:
+    source, query, before, max_rows = spec
+    return source, query, list({**dict(before), **values}.items()), max_rows
+
+
+def tune(
+    program: Program,
+    *,
+    maximize: str,
+    truth: str | Sequence[str] | None = None,
+    start: str | datetime.date | None = None,
+    end: str | datetime.date | None = None,
+    trials: int | None = None,
+    subject_to: str | Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
+    threads: int | None = None,
+    progress: bool | Progress | None = None,
+    **options: Any,
+) -> Tuning:
+    """Looks for better values of a program's tunables: `igql tune`.
+
+    Args:
+        program: with `tunable`s.
+        maximize: a metric, such as `"ndcg@10"`.
+        truth, start, end: as for `replay`.
+        trials: how many points are tried, that of the program among them.
+        subject_to: what has to hold all the same, such as `"rate(see_fewer)@10 <= baseline"`.
+        names: tunables; None: those that the program itself declares.
+        options: those of the command, with `_` for `-`.
+    """
+    if isinstance(subject_to, str):
+        subject_to = [subject_to]
+    named = {"maximize": maximize, "truth": truth, "start": start, "end": end, "trials": trials}
+    limits = {"subject_to": subject_to, "only": names}
+    with shown(progress) as told:
+        found = _tune(program, words({**named, **limits, **options}), threads, told)
+    return Tuning(*found, program)
+
+
+class Training(Report):
+    """What `igql.train` did."""
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row per declaration: what became of it, its version, and what was measured in the test part."""
+        return [_item(item) for item in self.to_dict()["items"]]
+
+    def __init__(self, forms: tuple[str, str, str, list[str], str | None], engine: Engine) -> None:
+        super().__init__(forms)
+        self.engine = engine
+        """The engine that reads what was trained: programs are compiled on it, or moved to it by `Program.on`."""
+
+
+def train(
+    catalog: str | os.PathLike[str] | Engine | Program,
+    files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
+    *,
+    text: str | None = None,
+    names: str | Sequence[str] | None = None,
+    until: str | datetime.date | None = None,
+    learned: str | os.PathLike[str] | None = None,
+    log: str | os.PathLike[str] | None = None,
+    again: bool = False,
+    dry_run: bool = False,
+    threads: int | None = None,
+    progress: bool | Progress | None = None,
+    **options: Any,
+) -> Training:
+    """Trains what programs declare to be learned, where it is stale: `igql train`.
+
+    Args:
+        catalog: a folder, an engine, or a program, of which is trained what its text declares.
+        files: programs whose declarations are trained, relative to the working directory or the catalog's folder.
+        text: a program that is in no file. Without files and text: what the prelude declares.
+        names: only these declarations.
+        until: train on links before this time, for a replay of the past, into the folder `learned`.
+        log: a log of `igql run --log`, whose rows are the examples of models.
+        again: also what is up to date.
+        dry_run: say what would be trained, and train nothing.
+
+    Raises:
+        DataError: something could not be trained, with its name and why.
+    """
+    sources: list[tuple[str, str, str | None]] = []
+    if isinstance(catalog, Program):
+        engine = catalog.engine
+        sources.append(catalog._spec()[0])
+    elif isinstance(catalog, Engine):
+        engine = catalog
+    else:
+        engine = _open(catalog, progress=None)
+    if text is not None:
+        sources.append(("program", text, None))
+    if isinstance(files, (str, os.PathLike)):
+        files = [files]
+    sources += [_source(engine, file) for file in files]
+    # a name of its own: `start` is the command's `--from`
+    given = words({"only": names, "until": until, "learned": learned, "again": again, "dry_run": dry_run, **options})
+    if log is not None:
+        given += ["--from", os.fspath(log)]
+    with shown(progress) as told:
+        forms, failed, newest = _train(engine, sources, given, learned, threads, told)
+    if failed:
+        raise DataError("\n".join(failed))
+    return Training(forms, newest)
 
 
 class Plan:

@@ -72,7 +72,7 @@ impl PyEngine {
         Ok(PyEngine::of(opening, engine))
     }
 
-    fn of(opening: Opening, engine: Engine) -> PyEngine {
+    pub fn of(opening: Opening, engine: Engine) -> PyEngine {
         let snapshot = engine.snapshot().id().to_owned();
         PyEngine { opening, snapshot, handle: OfProcess::new(engine), guesses: Mutex::new(None) }
     }
@@ -85,6 +85,11 @@ impl PyEngine {
             Ok::<_, PyErr>(engine)
         };
         self.handle.get(again).cloned()
+    }
+
+    /// How it was opened.
+    pub fn opening(&self) -> &Opening {
+        &self.opening
     }
 
     fn guessed(&self) -> MutexGuard<'_, Option<Py<PyAny>>> {

@@ -31,6 +31,9 @@ fn _igql(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<answers::PyStream>()?;
     module.add_class::<arrow::PyTable>()?;
     module.add_function(wrap_pyfunction!(reports::_replay, module)?)?;
+    module.add_function(wrap_pyfunction!(reports::_tune, module)?)?;
+    module.add_function(wrap_pyfunction!(reports::_train, module)?)?;
+    module.add_function(wrap_pyfunction!(reports::_source, module)?)?;
     module.add_function(wrap_pyfunction!(reports::_explain, module)?)?;
     module.add_function(wrap_pyfunction!(reports::_describe, module)?)?;
     module.add_function(wrap_pyfunction!(reports::_init, module)?)?;

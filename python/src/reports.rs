@@ -1,12 +1,12 @@
 //! What the package shares with the command: replays, plans, catalogs that are guessed, the command itself.
 
-use crate::engine::PyEngine;
+use crate::engine::{PyEngine, Source, source};
 use crate::errors;
 use crate::program::PyProgram;
 use crate::progress::Told;
 use crate::waiting::{Stop, work};
-use igql::Program;
-use igql::cli::embedded::{self, EmbeddedError, Replayed, Within};
+use igql::cli::embedded::{self, EmbeddedError, Replayed, Training, Tuning, Within};
+use igql::{Program, Unit};
 use pyo3::prelude::*;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -51,6 +51,62 @@ pub fn _replay(
     })?;
     let Replayed { json, text, html, warnings, unmet } = replayed.map_err(|e| raised(py, &e))?;
     Ok((json, text, html, warnings, unmet))
+}
+
+/// A tuning: its forms, the values that each tunable had and has, rewritten files by name, and whether something won.
+type Tuned = (Forms, Vec<(String, f64, f64)>, Vec<(String, String)>, bool);
+
+/// Tunes a program.
+#[pyfunction]
+pub fn _tune(
+    py: Python<'_>,
+    program: &Bound<'_, PyProgram>,
+    words: Vec<String>,
+    threads: Option<usize>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Tuned> {
+    let ready = program.get().ready(py)?;
+    let tuned = work(py, threads, move |stop| {
+        embedded::tune(&ready.engine, &ready.program, &words, &within(stop, progress))
+    })?;
+    let Tuning { json, text, html, warnings, values, rewritten, won, reason, .. } =
+        tuned.map_err(|e| raised(py, &e))?;
+    Ok(((json, text, html, warnings, reason), values, rewritten, won))
+}
+
+/// Trains what programs declare, by name, text and folder, and gives the engine that reads it.
+#[pyfunction]
+pub fn _train(
+    py: Python<'_>,
+    engine: &Bound<'_, PyEngine>,
+    sources: Vec<(String, String, Option<PathBuf>)>,
+    words: Vec<String>,
+    learned: Option<PathBuf>,
+    threads: Option<usize>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<(Forms, Vec<String>, PyEngine)> {
+    let mut opening = engine.get().opening().clone();
+    let engine = engine.get().engine(py)?;
+    let trained = work(py, threads, move |stop| {
+        let unit = |(name, text, folder)| Source { name, text, folder };
+        let sources: Vec<Source> = sources.into_iter().map(unit).collect();
+        let units: Vec<Unit> = sources.iter().map(|source| source.unit(None, None, None)).collect();
+        embedded::train(&engine, &units, &words, &within(stop, progress))
+    })?;
+    let Training { json, text, html, warnings, failed, engine } = trained.map_err(|e| raised(py, &e))?;
+    opening.learned = learned.map(|folder| std::path::absolute(&folder).unwrap_or(folder)).or(opening.learned);
+    Ok(((json, text, html, warnings, None), failed, PyEngine::of(opening, engine)))
+}
+
+/// Reads a program for a call that takes several.
+#[pyfunction]
+pub fn _source(
+    py: Python<'_>,
+    engine: &Bound<'_, PyEngine>,
+    path: PathBuf,
+) -> PyResult<(String, String, Option<PathBuf>)> {
+    let Source { name, text, folder } = source(py, &engine.get().opening().path, None, Some(path), None)?;
+    Ok((name, text, folder))
 }
 
 /// What `igql explain` prints of a program.
