@@ -513,7 +513,7 @@ impl PyRow {
         let own = PyDict::new(py);
         self.items(py)?.into_iter().try_for_each(|(name, value)| own.set_item(name, value))?;
         let is_mapping = other.hasattr("keys")?;
-        is_mapping.then(|| own.eq(py.get_type::<PyDict>().call1((other,))?)).unwrap_or(Ok(false))
+        if is_mapping { own.eq(py.get_type::<PyDict>().call1((other,))?) } else { Ok(false) }
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

@@ -182,7 +182,6 @@ impl PyEngine {
 
     /// Compiles a program.
     #[pyo3(signature = (text=None, *, path=None, query=None, tunables=None, max_rows=None, name=None))]
-    #[expect(clippy::too_many_arguments, reason = "keywords of Python")]
     fn compile(
         slf: &Bound<'_, Self>,
         text: Option<String>,

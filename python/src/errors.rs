@@ -1,5 +1,6 @@
 //! What goes wrong, as the exceptions of `igql._errors`.
 
+use crate::functions;
 use igql::diag::json::to_json;
 use igql::wire::TableError;
 use igql::{CompileError, DataError, Limit, RunError};
@@ -52,7 +53,11 @@ pub fn run(py: Python<'_>, error: &RunError) -> PyErr {
         RunError::Limit(_) => "LimitError",
         _ => "RequestError",
     };
-    raised(py, class, (error.to_string(),))
+    let raised = raised(py, class, (error.to_string(),));
+    if let RunError::Failed { message, .. } = error {
+        raised.set_cause(py, functions::cause(message));
+    }
+    raised
 }
 
 /// A fault of the engine itself.

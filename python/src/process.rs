@@ -3,6 +3,8 @@
 //! A process that was forked has no thread of its parent but one, and locks may be held by the others for ever.
 //! So a child touches nothing that its parent made: neither does it use pools and handles, nor does it drop them.
 
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -23,7 +25,8 @@ impl<T> OfProcess<T> {
         OfProcess(AtomicPtr::new(Box::into_raw(Box::new(made))))
     }
 
-    const fn nothing() -> OfProcess<T> {
+    /// Nothing yet, in any process.
+    pub const fn nothing() -> OfProcess<T> {
         OfProcess(AtomicPtr::new(std::ptr::null_mut()))
     }
 
@@ -71,19 +74,23 @@ type Pools = Mutex<HashMap<usize, Arc<ThreadPool>>>;
 
 static POOLS: OfProcess<Pools> = OfProcess::nothing();
 
+/// As many as the command takes.
+const MOST_THREADS: usize = 1024;
+
 /// Threads of this process: so many, or one a core.
-pub fn pool(threads: Option<usize>) -> Arc<ThreadPool> {
-    let pools = match POOLS.get(|| Ok::<_, std::convert::Infallible>(Mutex::default())) {
-        Ok(pools) => pools,
-        Err(never) => match never {},
-    };
+pub fn pool(threads: Option<usize>) -> PyResult<Arc<ThreadPool>> {
+    if threads.is_some_and(|n| n == 0 || n > MOST_THREADS) {
+        return Err(PyValueError::new_err(format!("`threads` is from 1 to {MOST_THREADS}")));
+    }
+    let pools = POOLS.get(|| PyResult::Ok(Mutex::default()))?;
     let mut pools = pools.lock().unwrap_or_else(PoisonError::into_inner);
-    let made = pools.entry(threads.unwrap_or(0)).or_insert_with_key(|&threads| {
-        let pool = ThreadPoolBuilder::new().num_threads(threads);
-        let named = pool.thread_name(|n| format!("igql-{n}"));
-        // without threads of its own the caller's is the only one
-        let alone = || ThreadPoolBuilder::new().num_threads(1).use_current_thread().build();
-        Arc::new(named.build().or_else(|_| alone()).expect("a pool of the thread that asks"))
-    });
-    made.clone()
+    let threads = threads.unwrap_or(0);
+    if let Some(pool) = pools.get(&threads) {
+        return Ok(pool.clone());
+    }
+    let builder = ThreadPoolBuilder::new().num_threads(threads);
+    let built = builder.thread_name(|n| format!("igql-{n}")).build();
+    let pool = Arc::new(built.map_err(|e| PyRuntimeError::new_err(format!("no threads: {e}")))?);
+    pools.insert(threads, pool.clone());
+    Ok(pool)
 }

@@ -93,8 +93,10 @@ pub fn _train(
         let units: Vec<Unit> = sources.iter().map(|source| source.unit(None, None, None)).collect();
         embedded::train(&engine, &units, &words, &within(stop, progress))
     })?;
-    let Training { json, text, html, warnings, failed, engine } = trained.map_err(|e| raised(py, &e))?;
-    opening.learned = learned.map(|folder| std::path::absolute(&folder).unwrap_or(folder)).or(opening.learned);
+    let Training { json, text, html, warnings, failed, engine } =
+        trained.map_err(|e| raised(py, &e))?;
+    opening.learned =
+        learned.map(|folder| std::path::absolute(&folder).unwrap_or(folder)).or(opening.learned);
     Ok(((json, text, html, warnings, None), failed, PyEngine::of(opening, engine)))
 }
 
@@ -105,7 +107,8 @@ pub fn _source(
     engine: &Bound<'_, PyEngine>,
     path: PathBuf,
 ) -> PyResult<(String, String, Option<PathBuf>)> {
-    let Source { name, text, folder } = source(py, &engine.get().opening().path, None, Some(path), None)?;
+    let Source { name, text, folder } =
+        source(py, &engine.get().opening().path, None, Some(path), None)?;
     Ok((name, text, folder))
 }
 

@@ -3,6 +3,7 @@
 use crate::errors;
 use crate::process::pool;
 use pyo3::prelude::*;
+use rayon::ThreadPool;
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -56,19 +57,19 @@ pub fn work<T: Send + 'static>(
     threads: Option<usize>,
     work: impl FnOnce(Stop) -> T + Send + 'static,
 ) -> PyResult<T> {
-    let stop = stop();
+    let (stop, pool) = (stop(), pool(threads)?);
     let run = move || catch_unwind(AssertUnwindSafe(|| work(stop)));
     let done = if is_main_thread(py)? {
-        watched(py, threads, stop, run)?
+        watched(py, &pool, stop, run)?
     } else {
-        py.detach(|| pool(threads).install(run))
+        py.detach(|| pool.install(run))
     };
     done.map_err(|panic| errors::internal(py, &*panic))
 }
 
 fn watched<T: Send + 'static>(
     py: Python<'_>,
-    threads: Option<usize>,
+    pool: &ThreadPool,
     stop: Stop,
     run: impl FnOnce() -> Result<T, Box<dyn Any + Send>> + Send + 'static,
 ) -> PyResult<Result<T, Box<dyn Any + Send>>> {
@@ -78,7 +79,7 @@ fn watched<T: Send + 'static>(
         came: Condvar::new(),
     });
     let theirs = outcome.clone();
-    py.detach(|| pool(threads).spawn(move || theirs.put(run())));
+    py.detach(|| pool.spawn(move || theirs.put(run())));
     let mut awake = AWAKE;
     loop {
         if let Some(done) = py.detach(|| outcome.wait(LOOK, awake)) {

@@ -302,6 +302,13 @@ def test_limits(engine: igql.Engine) -> None:
             program.run(user=1, timeout=odd)
 
 
+def test_threads(page: igql.Program) -> None:
+    for odd in [0, 1025, 10**9]:
+        with pytest.raises(ValueError, match="from 1 to 1024"):
+            page.run_batch("all", threads=odd)
+    assert page.run_batch("all", threads=7).to_arrow().equals(page.run_batch("all", threads=1).to_arrow())
+
+
 def test_why(page: igql.Program) -> None:
     answer = page.why(user=1, why_not=[10, 77])
     assert answer[0].why is not None and answer[0].why["path"][0]["op"] == "all"
@@ -378,8 +385,9 @@ def test_own_functions(films: pathlib.Path) -> None:
     assert answer["film_id"] == [14, 11] and answer["score"] == [25.0, 14.0]
     for name in ["broken", "short"]:
         program = engine.compile(f"all(film).score({name}(count(~likes(it)))).take(2)")
-        with pytest.raises(igql.RequestError, match=f"`{name}` failed.*ValueError"):
+        with pytest.raises(igql.RequestError, match=f"`{name}` failed.*ValueError") as caught:
             program.run(user=1)
+        assert isinstance(caught.value.__cause__, ValueError)
     with pytest.raises(TypeError, match="igql.function"):
         igql.open(films, functions=[lambda x: x])  # type: ignore[list-item]
     with pytest.raises(ValueError, match="no type of a function"):
