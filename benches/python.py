@@ -120,9 +120,10 @@ def threads(engine, users):
 def main():
     world = sys.argv[1]
     engine = igql.open(world)
-    single(engine, world, list(range(1, 1001)))
-    batches(engine, world, list(range(1, 10_001)))
-    threads(engine, list(range(1, 1001)))
+    keys = [answer.user for answer in engine.compile("user.take(1)").run_batch("all")]
+    single(engine, world, keys[:1_000])
+    batches(engine, world, keys[:10_000])
+    threads(engine, keys[:1_000])
 
 
 main()

@@ -1,6 +1,7 @@
 //! Work in parts on all threads: what is made of the parts is handed on in their order, and few of them
 //! are in memory at a time.
 
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -19,33 +20,92 @@ pub fn in_order<P: Sync, R: Send, E: Send>(
     mut take: impl FnMut(R) -> Result<(), E>,
 ) -> Result<(), E> {
     let threads = rayon::current_num_threads().min(parts.len());
-    if threads <= 1 {
+    let lone = match threads {
+        0 | 1 => Vec::new(),
+        threads => Lone::some(threads),
+    };
+    if lone.is_empty() {
         return parts.iter().try_for_each(|part| take(work(part)?));
     }
     let queue = Queue {
         state: Mutex::default(),
         moved: Condvar::new(),
         parts: parts.len(),
-        window: threads * AHEAD,
+        window: lone.len() * AHEAD,
     };
-    std::thread::scope(|scope| {
-        let (sender, receiver) = channel();
-        for _ in 0..threads {
-            let (sender, queue, work) = (sender.clone(), &queue, &work);
-            scope.spawn(move || alone(|| worker(queue, |place| work(&parts[place]), &sender)));
+    let (sender, receiver) = channel();
+    // what comes ends when the last worker has ended
+    let senders = Mutex::new(vec![sender; lone.len()]);
+    let works = || {
+        let sender = senders.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(sender) = sender {
+            worker(&queue, |place| work(&parts[place]), &sender);
         }
-        drop(sender);
-        let taken = hand_on(&queue, &receiver, &mut take);
-        queue.stop();
-        taken
-    })
+    };
+    let mut taken = Ok(());
+    beside(&lone, &works, &mut || {
+        // whether it comes to its end or panics
+        let _stopped = Stopped(&queue);
+        taken = hand_on(&queue, &receiver, &mut take);
+    });
+    Lone::give_back(lone);
+    taken
 }
 
-/// Runs something with this thread as the only one of its pool; without a pool it would be right, too.
-fn alone(f: impl FnOnce()) {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread();
-    let _pool = pool.build();
-    f();
+/// A pool of one thread: what runs there in parallel happens on this thread.
+struct Lone {
+    pool: ThreadPool,
+    /// The process that it lives in: after a fork its thread is missing.
+    process: u32,
+}
+
+/// Pools that nobody uses now. A pool of a thread that is there already would never be freed.
+static LONE: Mutex<Vec<Lone>> = Mutex::new(Vec::new());
+
+/// Pools that are kept.
+const KEPT: usize = 64;
+
+impl Lone {
+    /// So many; fewer where the system has no more threads.
+    fn some(n: usize) -> Vec<Lone> {
+        let process = std::process::id();
+        let mut lone = Vec::with_capacity(n);
+        // a process that was forked may find it locked for ever
+        if let Ok(mut kept) = LONE.try_lock() {
+            while let Some(one) = kept.pop() {
+                match one.process == process {
+                    true => lone.push(one),
+                    false => std::mem::forget(one),
+                }
+                if lone.len() == n {
+                    return lone;
+                }
+            }
+        }
+        let new = || ThreadPoolBuilder::new().num_threads(1).build().ok();
+        let new = std::iter::from_fn(|| Some(Lone { pool: new()?, process }));
+        let missing = n - lone.len();
+        lone.extend(new.take(missing));
+        lone
+    }
+
+    fn give_back(lone: Vec<Lone>) {
+        if let Ok(mut kept) = LONE.try_lock() {
+            let room = KEPT.saturating_sub(kept.len());
+            kept.extend(lone.into_iter().take(room));
+        }
+    }
+}
+
+/// Does something on this thread while others work.
+fn beside(lone: &[Lone], work: &(dyn Fn() + Sync), here: &mut dyn FnMut()) {
+    match lone.split_first() {
+        None => here(),
+        Some((one, others)) => one.pool.in_place_scope(|scope| {
+            scope.spawn(|_| work());
+            beside(others, work, here);
+        }),
+    }
 }
 
 #[derive(Default)]
@@ -93,6 +153,15 @@ impl Queue {
     fn stop(&self) {
         self.state().stopped = true;
         self.moved.notify_all();
+    }
+}
+
+/// Ends the queue when nobody takes any more.
+struct Stopped<'a>(&'a Queue);
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        self.0.stop();
     }
 }
 
@@ -167,6 +236,32 @@ mod tests {
             with_threads(threads, || in_order(&parts, work, take)).unwrap();
             assert!(got.iter().copied().eq((0..400).step_by(2)));
         }
+    }
+
+    #[test]
+    fn threads_are_used_again() {
+        let parts: Vec<usize> = (0..8).collect();
+        let mut names = std::collections::BTreeSet::new();
+        let work = |_: &usize| Ok::<_, ()>(std::thread::current().id());
+        for _ in 0..200 {
+            with_threads(2, || {
+                in_order(&parts, work, |id| {
+                    names.insert(format!("{id:?}"));
+                    Ok(())
+                })
+            })
+            .unwrap();
+        }
+        // other tests borrow them, too
+        assert!(names.len() < 100, "{names:?}");
+    }
+
+    #[test]
+    fn who_panics_while_taking_leaves_nobody_waiting() {
+        let parts: Vec<usize> = (0..1_000).collect();
+        let taking =
+            || with_threads(2, || in_order(&parts, |p| Ok::<_, ()>(*p), |_| panic!("no more")));
+        assert!(std::panic::catch_unwind(taking).is_err());
     }
 
     #[test]

@@ -21,6 +21,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[pymodule(gil_used = true)]
 fn _igql(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    waiting::loaded();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<engine::PyEngine>()?;
     module.add_class::<program::PyProgram>()?;

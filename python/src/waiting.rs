@@ -8,7 +8,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often signals are looked for.
@@ -65,6 +65,25 @@ pub fn work<T: Send + 'static>(
         py.detach(|| pool.install(run))
     };
     done.map_err(|panic| errors::internal(py, &*panic))
+}
+
+/// Does work that takes no time to speak of on the thread that asks, without the GIL.
+pub fn here<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> PyResult<T> {
+    let done = py.detach(|| catch_unwind(AssertUnwindSafe(work)));
+    done.map_err(|panic| errors::internal(py, &*panic))
+}
+
+static LOADED_BY: OnceLock<u32> = OnceLock::new();
+
+/// Notes which process has loaded the module.
+pub fn loaded() {
+    LOADED_BY.get_or_init(std::process::id);
+}
+
+/// Whether this process has loaded the module: in its children the threads are missing that the engine shares
+/// with all who call it from outside of a pool.
+pub fn is_original() -> bool {
+    LOADED_BY.get() == Some(&std::process::id())
 }
 
 fn watched<T: Send + 'static>(
