@@ -3,7 +3,7 @@
 use super::values::{float, short, shown_key};
 use crate::answer::{Answer, List};
 use crate::visible::visible;
-use crate::why::{Outcome, Scoring, Step, Why, WhyNot, because};
+use crate::why::{Feature, Outcome, Over, Scale, Scoring, Step, Sum, Why, WhyNot, because};
 
 /// The explanations of an answer, below its tables.
 pub fn text(answer: &Answer) -> String {
@@ -72,10 +72,44 @@ fn score(scored: &Scoring) -> String {
     if !heads.is_empty() {
         text += &format!("         heads: {}\n", heads.join(", "));
     }
-    for f in &scored.features {
-        let sign = if f.effect < 0.0 { "" } else { "+" };
-        let (effect, name, value) = (float(f.effect), visible(&f.name), short(&f.value));
-        text += &format!("         {sign}{effect} from {name} = {value}\n");
+    text.extend(scored.features.iter().map(|of| feature(of, "         ")));
+    text.extend(scored.sums.iter().map(sum));
+    text
+}
+
+/// `+0.12 from quality = 0.7`
+fn feature(of: &Feature, before: &str) -> String {
+    let (effect, name, value) = (signed(of.effect), visible(&of.name), short(&of.value));
+    format!("{before}{effect} from {name} = {value}\n")
+}
+
+fn signed(effect: f64) -> String {
+    let sign = if effect < 0.0 { "" } else { "+" };
+    format!("{sign}{}", float(effect))
+}
+
+/// What the inputs of a model add to a head: those that add most, and the others together, so that it adds up.
+fn sum(of: &Sum) -> String {
+    const MOST: usize = 5;
+    let scale = match of.scale {
+        Scale::Value => "",
+        Scale::LogOdds => "log-odds ",
+        Scale::Margin => "margin ",
+    };
+    let over = match of.over {
+        Over::Training => "the mean of the training",
+        Over::Rows => "the mean of the rows here",
+    };
+    let (all, expected) = (float(of.sum), float(of.expected));
+    let head = visible(&of.head);
+    let mut text = format!("         {head}: {scale}{all}; {over} is {expected}\n");
+    let (first, rest) = of.features.split_at(of.features.len().min(MOST));
+    text.extend(first.iter().map(|of| feature(of, "           ")));
+    if !rest.is_empty() {
+        let added = signed(rest.iter().map(|of| of.effect).sum());
+        let inputs = if rest.len() == 1 { "another input" } else { "other inputs" };
+        let count = if rest.len() == 1 { String::new() } else { format!("{} ", rest.len()) };
+        text += &format!("           {added} from {count}{inputs}\n");
     }
     text
 }

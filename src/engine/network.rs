@@ -2,10 +2,13 @@
 
 use crate::batch::Column;
 use crate::expr::functions::own::{Effort, Learnt};
+use crate::expr::functions::sums::Scale;
 use crate::expr::texts::Texts;
 use crate::expr::value::{Arg, Numbers, Val};
 use crate::extend::Failure;
-use crate::learn::net::{ABSENT, Columns, Encoder, IdRows, Inputs, Scorer, Scratch, UNKNOWN};
+use crate::learn::net::{
+    ABSENT, Columns, Encoder, IdRows, Inputs, Scorer, Scratch, Target, UNKNOWN,
+};
 use crate::store::Snapshot;
 use crate::store::learned::{int_key, key_of, text_key};
 use crate::types::{NULL_BOOL, NULL_CODE, NULL_INT};
@@ -250,6 +253,14 @@ impl Learnt for Network {
 
     fn effort(&self) -> Option<Effort> {
         Some(Effort { each: self.scorer.multiply_adds(), unit: "multiply-adds" })
+    }
+
+    fn additive(&self, head: usize) -> Option<Scale> {
+        let fitted = self.scorer.heads().get(head).filter(|_| self.scorer.is_additive())?;
+        Some(match fitted.target {
+            Target::Binary | Target::Soft => Scale::LogOdds,
+            Target::Value => Scale::Value,
+        })
     }
 
     fn eval(&self, args: &[Val], n: usize, texts: &Texts) -> Result<Vec<f64>, Failure> {

@@ -3,7 +3,8 @@
 //! What is read stays in memory as it was, whatever becomes of the file: programs of an engine mean one model by it.
 
 use super::Predictor;
-use crate::expr::functions::own::Learnt;
+use crate::expr::functions::own::{Effort, Learnt};
+use crate::expr::functions::sums::{Contributions, Scale};
 use crate::expr::texts::Texts;
 use crate::expr::value::{Arg, Val};
 use crate::extend::Failure;
@@ -178,6 +179,18 @@ thread_local! {
 impl Learnt for Trees {
     fn numbers(&self) -> usize {
         self.forest.outputs(self.raw)
+    }
+
+    fn effort(&self) -> Option<Effort> {
+        Some(Effort { each: self.forest.comparisons(), unit: "comparisons" })
+    }
+
+    fn contributions(&self, row: &[f64], head: usize) -> Option<Contributions> {
+        // the class of the largest margin is of no margin alone
+        let is_of_one = self.numbers() == self.forest.margins();
+        let explained = is_of_one.then(|| self.forest.contributions(row, head))??;
+        let scale = if self.forest.is_margin(self.raw) { Scale::Value } else { Scale::Margin };
+        Some(Contributions { scale, expected: explained.expected, arguments: explained.features })
     }
 
     fn eval(&self, args: &[Val], n: usize, _: &Texts) -> Result<Vec<f64>, Failure> {

@@ -2,12 +2,12 @@
 
 use super::Predictor;
 use super::model_files::{ModelFiles, Unread, hash};
-use crate::expr::functions::own::Learnt;
+use crate::expr::functions::own::{Effort, Learnt};
 use crate::expr::texts::Texts;
 use crate::expr::value::Val;
 use crate::extend::Failure;
 use crate::files;
-use crate::learn::onnx::{Given, Kind, Onnx};
+use crate::learn::onnx::{Given, Kind, Onnx, Steps};
 use crate::types::NULL_INT;
 use std::path::Path;
 use std::sync::Arc;
@@ -148,6 +148,13 @@ fn int(values: &Val, row: usize) -> Result<Option<i32>, Failure> {
 impl Learnt for Network {
     fn numbers(&self) -> usize {
         self.call.heads.len()
+    }
+
+    fn effort(&self) -> Option<Effort> {
+        Some(match self.network.steps(&self.widths)? {
+            Steps::MultiplyAdds(each) => Effort { each, unit: "multiply-adds" },
+            Steps::Parameters(each) => Effort { each, unit: "parameters" },
+        })
     }
 
     fn eval(&self, args: &[Val], n: usize, _: &Texts) -> Result<Vec<f64>, Failure> {

@@ -1,6 +1,7 @@
 //! What is said of a row that is in an answer.
 
 use super::nulls::NullPart;
+pub use crate::expr::functions::sums::Scale;
 use crate::types::{Key, Value};
 
 /// Why a row is in an answer.
@@ -52,6 +53,8 @@ pub struct Scoring {
     pub heads: Vec<(String, Value)>,
     /// What the score is made of, the largest effect first.
     pub features: Vec<Feature>,
+    /// Heads of its model that are sums of what each input adds: those of trees, and of linear models.
+    pub sums: Vec<Sum>,
     /// Of a score that is null: what made it so.
     pub null: Vec<NullPart>,
 }
@@ -66,6 +69,32 @@ pub struct Feature {
     /// The score less the mean score with the values that other rows of the request have instead.
     /// For a sum this is the weight times the distance from the mean.
     pub effect: f64,
+}
+
+/// A head of a model as a sum.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sum {
+    /// The head.
+    pub head: String,
+    /// What of it is a sum.
+    pub scale: Scale,
+    /// What its mean is over.
+    pub over: Over,
+    /// The mean, from which inputs move it.
+    pub expected: f64,
+    /// Where they move it: the mean and what all inputs add.
+    pub sum: f64,
+    /// What inputs add, as effects, the largest first; those that add nothing are left out.
+    pub features: Vec<Feature>,
+}
+
+/// Rows over which a mean is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// Those that the model was trained on.
+    Training,
+    /// Up to 64 that came to the operator in the same request.
+    Rows,
 }
 
 /// A set that holds a row, where sets were put together.

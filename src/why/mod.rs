@@ -14,6 +14,6 @@ mod path;
 mod tracer;
 
 pub use absent::{Outcome, Reason, WhyNot, why_not};
-pub use explanation::{Branch, Feature, Move, Scoring, Step, Why};
+pub use explanation::{Branch, Feature, Move, Over, Scale, Scoring, Step, Sum, Why};
 pub use nulls::{NullPart, because};
 pub use tracer::Tracer;

@@ -1,6 +1,6 @@
 //! The way of a row from its source to the answer.
 
-use super::effects::features;
+use super::effects::{Effects, effects};
 use super::explanation::{Branch, Move, Scoring, Step, Why};
 use super::nulls::{NullPart, null_parts};
 use super::tracer::{Tracer, find, known};
@@ -230,15 +230,19 @@ impl Tracer<'_> {
         let (from, to) = (self.sets.rows(input), self.sets.rows(at));
         let position = |rows: &RowBatch, place: usize| place - rows.range(request).start + 1;
         match self.graph.get(at).op.effect() {
-            Effect::Scores => why.scores.push(Scoring {
-                op: self.label(at),
-                model: self.version(at),
-                score: known(to.scores[place]),
-                position: position(to, place),
-                heads: self.heads(at, input, place),
-                features: features(self, at, input, request, before),
-                null: self.null_parts(at, input, request, before, to.scores[place]),
-            }),
+            Effect::Scores => {
+                let Effects { features, sums } = effects(self, at, input, request, before);
+                why.scores.push(Scoring {
+                    op: self.label(at),
+                    model: self.version(at),
+                    score: known(to.scores[place]),
+                    position: position(to, place),
+                    heads: self.heads(at, input, place),
+                    features,
+                    sums,
+                    null: self.null_parts(at, input, request, before, to.scores[place]),
+                });
+            }
             Effect::Other | Effect::Reorders => {
                 let moved = Move {
                     op: self.label(at),

@@ -6,7 +6,7 @@ use super::values;
 use crate::answer::{Answer, Ended, List, Row};
 #[cfg(feature = "cli")]
 use crate::types::Value;
-use crate::why::{Feature, Step, Why, WhyNot};
+use crate::why::{Feature, Over, Scale, Step, Sum, Why, WhyNot};
 use serde_json::{Map, Value as Json, json};
 
 /// An object a line.
@@ -134,6 +134,9 @@ pub fn explanation(why: &Why) -> Json {
         if let Some(model) = &s.model {
             score["model"] = model.clone().into();
         }
+        if !s.sums.is_empty() {
+            score["contributions"] = s.sums.iter().map(contributions).collect();
+        }
         if !s.null.is_empty() {
             let parts = s.null.iter().map(|p| json!({"part": p.part, "reason": p.reason}));
             score["null"] = parts.collect();
@@ -177,6 +180,21 @@ fn step(step: &Step) -> Json {
 
 fn feature(feature: &Feature) -> Json {
     json!({"feature": feature.name, "value": values::value(&feature.value), "effect": feature.effect})
+}
+
+/// What inputs of a model add to a head.
+fn contributions(sum: &Sum) -> Json {
+    let of = match sum.scale {
+        Scale::Value => "value",
+        Scale::LogOdds => "log_odds",
+        Scale::Margin => "margin",
+    };
+    let over = match sum.over {
+        Over::Training => "training",
+        Over::Rows => "rows",
+    };
+    let features: Json = sum.features.iter().map(feature).collect();
+    json!({"head": sum.head, "of": of, "over": over, "expected": sum.expected, "sum": sum.sum, "features": features})
 }
 
 /// Why an entity is not there.

@@ -180,6 +180,144 @@ fn all_types_of_numbers_are_features_and_null_is_one_that_is_missing() {
     assert_eq!(missing, all("x0, x1, x2 if x2 > 1e300 else null, 2.0, 86400, 2.5"));
 }
 
+/// How a program scores each post, as `--why` explains it.
+fn explained(folder: &Path, text: &str) -> BTreeMap<usize, Json> {
+    program(folder, text);
+    let args = ["run", "page.igql", "--user", "1", "--why", "--format", "json"];
+    let (code, out, said) = run(folder, &args);
+    assert_eq!(code, Some(0), "{said}");
+    let answer: Json = serde_json::from_str(&out).unwrap();
+    let rows = answer["results"].as_array().unwrap().iter();
+    let row = |row: &Json| {
+        let scored = row["why"]["scores"].as_array().unwrap().last().unwrap();
+        (row["post_id"].as_u64().unwrap() as usize, scored.clone())
+    };
+    rows.map(row).collect()
+}
+
+/// Whether contributions are those that a library gives: of each feature, and the expectation behind them.
+fn assert_added(found: &Json, expected: &[f64], names: &[&str], apart: f64) {
+    let (mean, added) = expected.split_last().unwrap();
+    let near = |own: f64, expected: f64| (own - expected).abs() <= apart * expected.abs().max(1.0);
+    assert!(near(found["expected"].as_f64().unwrap(), *mean), "{found}");
+    assert!(near(found["sum"].as_f64().unwrap(), expected.iter().sum()), "{found}");
+    for (name, expected) in names.iter().zip(added) {
+        let features = found["features"].as_array().unwrap();
+        let own = features.iter().find(|feature| feature["feature"] == *name);
+        let own = own.map_or(0.0, |own| own["effect"].as_f64().unwrap());
+        assert!(near(own, *expected), "{name}: {expected}, not {found}");
+    }
+}
+
+#[test]
+fn explanations_say_what_each_feature_adds_as_the_libraries_do() {
+    let names = ["x0", "x1", "x2", "x3", "x4", "x5"];
+    for (library, ending, name, of, apart) in [
+        ("lightgbm", "txt", "binary", "margin", 1e-6),
+        ("lightgbm", "txt", "regression", "value", 1e-6),
+        ("lightgbm", "txt", "lambdarank", "value", 1e-6),
+        ("xgboost", "json", "binary_logistic", "margin", 1e-6),
+    ] {
+        let world = world(library);
+        let model = &said(library)["models"][name];
+        let (expected, raw) = (rows_of(&model["contributions"]), rows_of(&model["raw"]));
+        let call = format!("{library}(\"{library}_{name}.{ending}\", {FEATURES}");
+        for (of, more) in [(of, ""), ("value", ", raw=true")] {
+            let text = format!("model m on post = {call}{more})\nall(post).rank(m).take(100)\n");
+            let rows = explained(world.path(), &text);
+            for (row, expected) in &expected {
+                let scored = &rows[row];
+                // the score is the head, and nothing else is to be told
+                assert_eq!(scored["features"], Json::Array(Vec::new()), "{scored}");
+                let [found] = &scored["contributions"].as_array().unwrap()[..] else { panic!() };
+                let told = (&found["head"], &found["of"], &found["over"]);
+                assert_eq!(told, (&"m".into(), &of.into(), &"training".into()), "{name}");
+                assert!(scored["model"].as_str().unwrap().starts_with("m@"), "{scored}");
+                assert_added(found, expected, &names, apart);
+                let sum = found["sum"].as_f64().unwrap();
+                assert!((sum - raw[row][0]).abs() <= 1e-6 * sum.abs().max(1.0), "{sum} {raw:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_score_of_several_heads_is_explained_by_these_and_each_of_them_by_its_features() {
+    let world = world("lightgbm");
+    let expected = rows_of(&said("lightgbm")["models"]["multiclass"]["contributions"]);
+    let text = format!(
+        "model m on post = lightgbm(\"lightgbm_multiclass.txt\", {FEATURES}, heads=[a, b, c])\n\
+         all(post).rank(m, value=a - 2 * c + x1 / 1000).take(100)\n"
+    );
+    let rows = explained(world.path(), &text);
+    let mean = |head: &str| {
+        let of = |row: &Json| row["heads"][head].as_f64().unwrap();
+        rows.values().map(of).sum::<f64>() / rows.len() as f64
+    };
+    let (a, c) = (mean("a"), mean("c"));
+    for (row, expected) in &expected {
+        let scored = &rows[row];
+        let contributions = scored["contributions"].as_array().unwrap();
+        let heads: Vec<&str> = contributions.iter().map(|h| h["head"].as_str().unwrap()).collect();
+        assert_eq!(heads, ["a", "c"]);
+        for (found, class) in contributions.iter().zip([0, 2]) {
+            assert_eq!(found["of"], "margin");
+            let names = ["x0", "x1", "x2", "x3", "x4", "x5"];
+            assert_added(found, &expected[7 * class..][..7], &names, 1e-6);
+        }
+        let features = scored["features"].as_array().unwrap();
+        let effect = |name: &str| {
+            let own = features.iter().find(|feature| feature["feature"] == name);
+            own.unwrap_or_else(|| panic!("{name}: {scored}"))["effect"].as_f64().unwrap()
+        };
+        let head = |name: &str| scored["heads"][name].as_f64().unwrap();
+        assert!((effect("a") - (head("a") - a)).abs() < 1e-9, "{scored}");
+        assert!((effect("c") + 2.0 * (head("c") - c)).abs() < 1e-9, "{scored}");
+    }
+    let args = ["run", "page.igql", "--user", "1", "--why", "--format", "table"];
+    let (_, text, _) = run(world.path(), &args);
+    assert!(text.contains(" from a = 0."), "{text}");
+    assert!(text.contains("         a: margin ") && text.contains("the mean of the training is "));
+    assert!(text.contains(" from another input\n"), "{text}");
+}
+
+#[test]
+fn a_plan_says_how_often_trees_compare() {
+    let world = world("lightgbm");
+    let cost = |call: &str| {
+        program(world.path(), &format!("model m on post = {call})\nall(post).rank(m).take(9)\n"));
+        let (code, out, said) = run(world.path(), &["explain", "page.igql", "--format", "json"]);
+        assert_eq!(code, Some(0), "{said}");
+        let plan: Json = serde_json::from_str(&out).unwrap();
+        let nodes = plan["nodes"].as_array().unwrap();
+        let model = nodes.iter().find(|node| node["op"] == "rank").unwrap()["models"][0].clone();
+        assert_eq!((&model["features"], &model["unit"]), (&6.into(), &"comparisons".into()));
+        assert_eq!(model["all"].as_u64(), Some(48 * model["each"].as_u64().unwrap()));
+        model["each"].as_u64().unwrap()
+    };
+    // more leaves are more on the way, and far fewer than there are
+    let few = cost(&format!("lightgbm(\"lightgbm_binary.txt\", {FEATURES}"));
+    let many = cost(&format!("lightgbm(\"lightgbm_many_leaves.txt\", {FEATURES}"));
+    assert!(0 < few && few < many && many < 200, "{few} {many}");
+    let (_, out, _) = run(world.path(), &["explain", "page.igql"]);
+    assert!(
+        out.contains(&format!(": about 48 rows x 6 features, {many} comparisons each, ")),
+        "{out}"
+    );
+}
+
+#[test]
+fn a_class_is_of_no_margin_alone() {
+    let world = world("xgboost");
+    let text = format!(
+        "model m on post = xgboost(\"xgboost_multi_softmax.json\", {FEATURES})\nall(post).rank(m).take(100)\n"
+    );
+    let rows = explained(world.path(), &text);
+    assert!(rows.values().all(|scored| scored["contributions"].is_null()));
+    // then it is told which features make a difference
+    assert!(rows.values().any(|scored| scored["features"].as_array().unwrap().len() > 1));
+}
+
 /// What is wrong with a program: codes, messages and helps.
 fn wrong(engine: &Engine, text: &str) -> Vec<(String, String)> {
     let error = engine.compile(text).err().unwrap_or_else(|| panic!("{text} is right"));

@@ -453,16 +453,52 @@ fn an_explanation_names_the_inputs_that_moved_a_score() {
     for row in rows {
         let scored = &row["why"]["scores"][0];
         assert_eq!(scored["model"], "taste@1");
-        let features = scored["features"].as_array().unwrap();
+        // a linear model is the sum of its inputs
+        let sum = &scored["contributions"][0];
+        let told = (&sum["head"], &sum["of"], &sum["over"]);
+        assert_eq!(told, (&"p".into(), &"value".into(), &"rows".into()), "{scored}");
+        let features = sum["features"].as_array().unwrap();
         let names: Vec<&str> = features.iter().map(|f| f["feature"].as_str().unwrap()).collect();
         assert!(names.iter().all(|name| ["size", "fresh", "kind"].contains(name)), "{names:?}");
-        // a linear model is the sum of its inputs
         let moved = features.iter().map(|f| f["effect"].as_f64().unwrap()).sum::<f64>();
         assert!((moved - (score(row) - mean)).abs() < 1e-6, "{moved} {} {mean}", score(row));
+        assert!((sum["expected"].as_f64().unwrap() - mean).abs() < 1e-6, "{sum} {mean}");
+        assert!((sum["sum"].as_f64().unwrap() - score(row)).abs() < 1e-6, "{sum}");
     }
     let args = ["run", "page.igql", "--user", "3", "--why", "--format", "table"];
     let (_, text, _) = run(world.path(), &args);
     assert!(text.contains("(taste@1): ") && text.contains(" from kind = "), "{text}");
+}
+
+#[test]
+fn log_odds_of_a_linear_model_are_a_sum() {
+    let world = world();
+    let model = "model taste on post = linear(dense={size: length, fresh: age(made)}, sparse=[kind],\n\
+                 heads={p_click: clicked == 1, p_skip: clicked == 0})\n";
+    let page =
+        format!("{model}all(post).take(40).rank(taste, value=p_click - 0.5 * p_skip).take(40)\n");
+    program(world.path(), &page);
+    trained(world.path(), &[]);
+    let args = ["run", "page.igql", "--user", "3", "--why", "--format", "json"];
+    let (code, out, said) = run(world.path(), &args);
+    assert_eq!(code, Some(0), "{said}");
+    let answer: Json = serde_json::from_str(&out).unwrap();
+    let rows = answer["results"].as_array().unwrap();
+    let log_odds = |row: &Json, head: &str| {
+        let p = row["why"]["scores"][0]["heads"][head].as_f64().unwrap();
+        (p / (1.0 - p)).ln()
+    };
+    for (place, head) in ["p_click", "p_skip"].iter().enumerate() {
+        let mean = rows.iter().map(|row| log_odds(row, head)).sum::<f64>() / rows.len() as f64;
+        for row in rows {
+            let sum = &row["why"]["scores"][0]["contributions"][place];
+            assert_eq!((&sum["head"], &sum["of"]), (&(*head).into(), &"log_odds".into()));
+            let features = sum["features"].as_array().unwrap();
+            let moved = features.iter().map(|f| f["effect"].as_f64().unwrap()).sum::<f64>();
+            let own = log_odds(row, head);
+            assert!((moved - (own - mean)).abs() < 1e-6, "{moved} {own} {mean}");
+        }
+    }
 }
 
 #[test]

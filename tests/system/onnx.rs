@@ -142,3 +142,22 @@ fn what_does_not_fit_a_network_is_said_with_its_place() {
         assert!(text.contains(code) && text.contains(said), "{call}: {text}");
     }
 }
+
+#[test]
+fn a_plan_says_what_a_network_multiplies() {
+    let world = world();
+    put(world.path(), &["relu", "any_width"]);
+    let relu =
+        "model m on post = onnx(\"relu.onnx\", inputs={x: [1, 2, 3, length]}, heads={t: y})\n";
+    program(world.path(), &format!("{relu}all(post).rank(m).take(9)\n"));
+    let (code, out, said) = run(world.path(), &["explain", "page.igql"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        out.contains(": about 90 rows x 4 features, 40 multiply-adds each, 3600 in all"),
+        "{out}"
+    );
+    // a sum has no cost that is known
+    program(world.path(), &format!("{SUM}all(post).let(w=0.5).rank(total).take(9)\n"));
+    let (_, out, _) = run(world.path(), &["explain", "page.igql"]);
+    assert!(out.contains("rank(total") && !out.contains(" each, "), "{out}");
+}

@@ -19,6 +19,7 @@ pub mod own;
 mod ranges;
 mod resolve;
 mod role;
+pub mod sums;
 pub mod text;
 pub mod time;
 mod vector;

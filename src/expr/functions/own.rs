@@ -1,6 +1,7 @@
 //! Functions that Rust programs register ([`crate::extend::Function`]), outputs of their models
 //! ([`crate::extend::Scorer`]), and what was learnt.
 
+use super::sums::{Contributions, Scale};
 use super::{Call, Form, Function, Kernel, Measure, Null, Overload, P, Role, Run};
 use crate::expr::facts::Facts;
 use crate::expr::functions::ranges::Range;
@@ -56,6 +57,16 @@ pub(crate) trait Learnt: Send + Sync {
         None
     }
 
+    /// What each argument of a row, whose numbers are given, adds to a head, where that is known.
+    fn contributions(&self, _row: &[f64], _head: usize) -> Option<Contributions> {
+        None
+    }
+
+    /// On which scale a head is a sum of what each argument gives alone, if it is one.
+    fn additive(&self, _head: usize) -> Option<Scale> {
+        None
+    }
+
     /// What numbers of a head stand for, where they are not what the head gives.
     fn values(&self, numbers: &[f64]) -> Val<'static> {
         Val::F64(Arg::Many(numbers.to_vec().into()))
@@ -67,7 +78,8 @@ pub(crate) trait Learnt: Send + Sync {
 pub struct Effort {
     /// How many steps.
     pub each: u64,
-    /// What these are: `multiply-adds` of networks, `comparisons` of trees, of which a row takes one for each level of each.
+    /// What these are: `multiply-adds` of networks, or `parameters` where those are not known; `comparisons` of trees, one for
+    /// each node that a row meets on its way to the leaves.
     pub unit: &'static str,
 }
 
@@ -221,6 +233,25 @@ impl Own {
         match &self.of {
             Of::Learnt(of, _) => Some((held(of).as_ptr().addr(), opened(of).ok()?.effort()?)),
             Of::Function(_) | Of::Output(_) => None,
+        }
+    }
+
+    /// What each argument of a row adds to this head of a model, where the model knows it.
+    pub(crate) fn contributions(&self, row: &[f64]) -> Option<Contributions> {
+        let (of, head) = self.learnt_head()?;
+        of.contributions(row, head)
+    }
+
+    /// On which scale this head is a sum of what each argument gives alone, if it is one.
+    pub(crate) fn additive(&self) -> Option<Scale> {
+        let (of, head) = self.learnt_head()?;
+        of.additive(head)
+    }
+
+    fn learnt_head(&self) -> Option<(Arc<dyn Learnt>, usize)> {
+        match &self.of {
+            Of::Learnt(of, Learned::Head(head)) => Some((opened(of).ok()?, *head)),
+            _ => None,
         }
     }
 

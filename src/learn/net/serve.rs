@@ -62,6 +62,14 @@ impl Scorer {
         }
     }
 
+    /// Whether the output of a head, before it becomes a probability, is a sum of what each input gives alone.
+    pub fn is_additive(&self) -> bool {
+        match &self.model {
+            Model::Nets(nets) => nets.iter().all(|net| net.shape.is_additive()),
+            Model::Linear(_) => true,
+        }
+    }
+
     /// Scores rows: for each row one number per head, a probability for heads that learned one. `out` is overwritten.
     ///
     /// # Errors

@@ -47,6 +47,11 @@ impl Shape {
         (all + last) as u64
     }
 
+    /// Whether its outputs are weighted sums of its inputs.
+    pub(super) fn is_additive(&self) -> bool {
+        self.hidden.is_empty() && self.towers == 0
+    }
+
     pub(super) fn ids_width(&self) -> usize {
         self.ids.iter().map(|&(_, dim)| dim).sum()
     }

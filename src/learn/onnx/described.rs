@@ -1,6 +1,7 @@
 //! What a file of ONNX says of itself: what its network reads and gives, and what it needs.
 
 use super::Wrong;
+use super::effort::Products;
 use rten_onnx::onnx::{DataLocation, DataType, GraphProto, ModelProto, ValueInfoProto};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -45,6 +46,7 @@ pub struct Described {
     pub outputs: Vec<Output>,
     /// Rows at a time, if only so many.
     pub batch: Option<usize>,
+    pub products: Products,
 }
 
 impl Described {
@@ -68,7 +70,8 @@ impl Described {
             .output
             .iter()
             .map(|info| Output { name: name(info).to_owned(), wrong: output_wrong(info) });
-        Ok(Described { inputs, outputs: outputs.collect(), batch })
+        let products = Products::of(graph);
+        Ok(Described { inputs, outputs: outputs.collect(), batch, products })
     }
 }
 

@@ -2,12 +2,15 @@
 //! of itself, checked before anything is computed.
 
 mod described;
+mod effort;
 #[cfg(test)]
 mod tests;
 
 use crate::extend;
 use described::Described;
 pub use described::{Input, Kind, Output};
+use effort::Products;
+pub use effort::Steps;
 use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
 use rten_tensor::prelude::*;
 use std::collections::HashMap;
@@ -25,6 +28,7 @@ pub struct Onnx {
     pub batch: Option<usize>,
     /// The nodes of inputs, and of outputs.
     nodes: [Vec<NodeId>; 2],
+    products: Products,
     pool: OnceLock<Arc<ThreadPool>>,
     /// What was found out of outputs, by the widths of inputs: programs are checked again and again.
     known: Mutex<HashMap<Vec<usize>, Arc<Widths>>>,
@@ -108,7 +112,7 @@ impl Onnx {
     /// # Errors
     /// If it is none, is cut short, or needs what is not known here.
     pub fn read(bytes: &[u8]) -> Result<Onnx, Wrong> {
-        let Described { inputs, outputs, batch } = guarded(|| Described::read(bytes))?;
+        let Described { inputs, outputs, batch, products } = guarded(|| Described::read(bytes))?;
         let mut options = ModelOptions::with_all_ops();
         options.prepack_weights(true);
         let model = guarded(|| options.load(bytes.to_vec()).map_err(|e| unloaded(&e)))?;
@@ -124,6 +128,7 @@ impl Onnx {
             outputs,
             batch,
             nodes,
+            products,
             pool: OnceLock::new(),
             known: Mutex::default(),
         })
@@ -140,6 +145,20 @@ impl Onnx {
         rows: usize,
         wanted: &[usize],
     ) -> Result<Vec<Held>, Wrong> {
+        let nodes: Vec<NodeId> = wanted.iter().map(|&place| self.nodes[1][place]).collect();
+        let found = self.values(given, widths, rows, &nodes)?;
+        let (taken, held) = (self.batch.unwrap_or(rows), wanted.iter().zip(&found));
+        held.map(|(&place, value)| held_by(&self.outputs[place], value, taken, rows)).collect()
+    }
+
+    /// What some of its nodes hold for rows.
+    fn values(
+        &self,
+        given: &[Given],
+        widths: &[usize],
+        rows: usize,
+        nodes: &[NodeId],
+    ) -> Result<Vec<Value>, Wrong> {
         let taken = self.batch.unwrap_or(rows);
         let mut values = Vec::new();
         for (((given, &width), input), &node) in
@@ -150,14 +169,11 @@ impl Onnx {
             let value = given.padded(taken * width).value(&shape)?;
             values.push((node, ValueOrView::Value(value)));
         }
-        let nodes: Vec<NodeId> = wanted.iter().map(|&place| self.nodes[1][place]).collect();
         let threads = || Arc::new(ThreadPool::with_num_threads(rayon::current_num_threads()));
         let pool = self.pool.get_or_init(threads).clone();
         let mut options = RunOptions::default();
         options.thread_pool = Some(pool);
-        let found = guarded(|| self.model.run(values, &nodes, Some(options)).map_err(told))?;
-        let held = wanted.iter().zip(&found);
-        held.map(|(&place, value)| held_by(&self.outputs[place], value, taken, rows)).collect()
+        guarded(|| self.model.run(values, nodes, Some(options)).map_err(told))
     }
 
     /// How many numbers a row has in each output, where a row has so many in each input: found out by running it on zeros.
@@ -173,11 +189,7 @@ impl Onnx {
 
     fn found_out(&self, widths: &[usize]) -> Vec<Result<usize, Wrong>> {
         let rows = self.batch.unwrap_or(2);
-        let zeros = |(input, width): (&Input, &usize)| match input.kind {
-            Kind::Float => Given::Floats(vec![0.0; rows * width]),
-            Kind::Int => Given::Ints(vec![0; rows * width]),
-        };
-        let given: Vec<Given> = self.inputs.iter().zip(widths).map(zeros).collect();
+        let given = zeros(&self.inputs, widths, rows);
         // one by one, so that what is wrong with one is no error of others
         let each = |(place, output): (usize, &Output)| match &output.wrong {
             Some(wrong) => Err(Wrong::new(wrong.clone())),
@@ -185,6 +197,15 @@ impl Onnx {
         };
         self.outputs.iter().enumerate().map(each).collect()
     }
+}
+
+/// Rows of zeros.
+fn zeros(inputs: &[Input], widths: &[usize], rows: usize) -> Vec<Given> {
+    let of = |(input, width): (&Input, &usize)| match input.kind {
+        Kind::Float => Given::Floats(vec![0.0; rows * width]),
+        Kind::Int => Given::Ints(vec![0; rows * width]),
+    };
+    inputs.iter().zip(widths).map(of).collect()
 }
 
 /// The numbers of an output, without those of rows that were added.

@@ -1,7 +1,9 @@
 //! Networks against what ONNX Runtime says of them (`tests/data/onnx/make.py`), and files that are none.
 
-use super::{Given, Kind, Onnx};
-use rten_onnx::onnx::{DataLocation, DataType, ModelProto, NodeProto};
+use super::{Given, Kind, Onnx, Steps};
+use rten_onnx::onnx::{
+    AttributeProto, AttributeType, DataLocation, DataType, ModelProto, NodeProto,
+};
 use serde_json::Value as Json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -92,6 +94,7 @@ fn a_file_that_is_cut_short_or_damaged_is_an_error() {
                 let widths: Vec<usize> =
                     network.inputs.iter().map(|i| i.width.unwrap_or(4)).collect();
                 let _ = network.outputs_of(&widths);
+                let _ = network.steps(&widths);
             }
         }
         for place in (0..whole.len()).step_by(3) {
@@ -101,6 +104,7 @@ fn a_file_that_is_cut_short_or_damaged_is_an_error() {
                 let widths: Vec<usize> =
                     network.inputs.iter().map(|i| i.width.unwrap_or(4).min(64)).collect();
                 let _ = network.outputs_of(&widths);
+                let _ = network.steps(&widths);
             }
         }
     }
@@ -154,4 +158,40 @@ fn rows_that_do_not_fit_are_an_error_and_not_a_panic() {
     // the table has seven rows
     let given = [Given::Ints(vec![9]), Given::Floats(vec![0.0; 4])];
     assert!(ids.run(&given, &[1, 4], 1, &[0]).is_err());
+}
+
+#[test]
+fn a_row_costs_what_is_multiplied_for_it() {
+    let of = |name: &str, widths: &[usize]| Onnx::read(&bytes(name)).unwrap().steps(widths);
+    assert_eq!(of("relu", &[4]), Some(Steps::MultiplyAdds(4 * 8 + 8)));
+    // the towers of two inputs, one beside the other
+    assert_eq!(of("two_towers", &[2, 4]), Some(Steps::MultiplyAdds(2 * 5 + 4 * 5)));
+    // `MatMul`, of what a normalisation makes
+    assert_eq!(of("norm", &[4]), Some(Steps::MultiplyAdds(4 * 4)));
+    // with weights that are transposed
+    assert_eq!(of("batch_norm", &[4]), Some(Steps::MultiplyAdds(4 * 2)));
+    // of an id no more than its row of the table is read
+    assert_eq!(of("ids", &[1, 4]), Some(Steps::MultiplyAdds(7)));
+    // four rows at a time are no more work for one of them
+    assert_eq!(of("four_at_a_time", &[4]), Some(Steps::MultiplyAdds(4)));
+    // sums alone multiply nothing
+    assert_eq!(of("any_width", &[6]), None);
+}
+
+#[test]
+fn of_operators_that_are_not_counted_there_are_parameters() {
+    let with = changed("relu", |model| {
+        let first = &mut model.graph.as_mut().unwrap().node[0];
+        first.op_type = Some("Einsum".to_owned());
+        first.input.pop();
+        first.attribute.push(AttributeProto {
+            name: Some("equation".to_owned()),
+            s: Some("ik,kj->ij".to_owned()),
+            r#type: Some(AttributeType::STRING),
+            ..AttributeProto::default()
+        });
+    });
+    let network = Onnx::read(&with).unwrap();
+    assert_eq!(network.outputs_of(&[4])[0], Ok(1));
+    assert_eq!(network.steps(&[4]), Some(Steps::Parameters(4 * 8 + 8 + 8 + 1)));
 }

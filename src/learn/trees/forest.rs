@@ -66,6 +66,13 @@ impl Forest {
         Forest::new(parts)
     }
 
+    /// Comparisons that a row takes on its way to a leaf of each tree: as many as a row of the training took on average, or,
+    /// of trees whose file does not say how much of it came to each node, those of the longest way.
+    pub fn comparisons(&self) -> u64 {
+        let all: f64 = self.parts.trees.iter().map(Tree::comparisons).sum();
+        all.round() as u64
+    }
+
     /// How many margins its trees add up: one for each class.
     pub fn margins(&self) -> usize {
         self.parts.start.len()
@@ -82,6 +89,12 @@ impl Forest {
             Meaning::Probability if raw => Meaning::Value,
             meaning => meaning,
         }
+    }
+
+    /// Whether these are the margins themselves.
+    pub fn is_margin(&self, raw: bool) -> bool {
+        let Parts { objective, divisor, .. } = &self.parts;
+        raw || *divisor == 1.0 && matches!(objective, Objective::Plain | Objective::Rank)
     }
 
     /// The numbers of `n` rows, output after output. `columns` has the values of each feature; NaN is null.

@@ -454,6 +454,36 @@ fn without_counts_a_tree_scores_and_is_not_explained() {
     assert_eq!(forest.contributions(&[0.0], 1), None);
 }
 
+/// Trees of two splits, the second one on the right of the first.
+fn two_splits(trees: usize, counts: &str) -> Forest {
+    let tree = |place| {
+        format!(
+            "Tree={place}\nnum_leaves=3\nnum_cat=0\nsplit_feature=0 0\nthreshold=1 2\ndecision_type=0 0\n\
+             left_child=-1 -2\nright_child=1 -3\nleaf_value=1 2 3\n{counts}\n"
+        )
+    };
+    let text = format!(
+        "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=0\nfeature_names=Column_0\n\n\
+         {}end of trees\n\nfeature_importances:\n\nparameters:\n\nend of parameters\n",
+        (0..trees).map(tree).collect::<String>()
+    );
+    Forest::lightgbm(text.as_bytes()).unwrap()
+}
+
+#[test]
+fn comparisons_are_those_of_a_row_of_the_training_or_of_the_longest_way() {
+    // 4 of 10 rows are asked twice
+    let counts = "internal_count=10 4\nleaf_count=6 3 1\n";
+    assert_eq!(two_splits(1, counts).comparisons(), 1);
+    assert_eq!(two_splits(5, counts).comparisons(), 7);
+    assert_eq!(two_splits(5, "").comparisons(), 10);
+    let deep = Forest::xgboost(&read("xgboost_deep.json")).unwrap();
+    let longest: usize = deep.parts.trees.iter().map(super::tree::Tree::depth).sum();
+    assert!(deep.comparisons() > deep.trees() as u64 && deep.comparisons() < longest as u64);
+    let single = Forest::lightgbm(&read("lightgbm_constant.txt")).unwrap();
+    assert_eq!(single.comparisons(), 0);
+}
+
 #[test]
 fn every_number_of_rows_and_every_level_of_the_cpu_gives_the_same() {
     let said = said("lightgbm");

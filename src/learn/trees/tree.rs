@@ -133,6 +133,14 @@ impl Tree {
         }
     }
 
+    /// Nodes that a row meets: on average over the training if that is known, else on the longest way.
+    pub fn comparisons(&self) -> f64 {
+        let Some(root) = self.nodes.first() else { return 0.0 };
+        let met: f64 = self.nodes.iter().map(|node| node.cover / root.cover).sum();
+        let is_known = self.nodes.iter().all(|node| node.cover > 0.0) && met.is_finite();
+        if is_known { met } else { self.depth() as f64 }
+    }
+
     /// Nodes on the longest way to a leaf.
     pub fn depth(&self) -> usize {
         let mut below = vec![1; self.nodes.len()];
