@@ -1,6 +1,7 @@
 //! Models by name, and their kinds: one file each, and a line in [`KINDS`].
 
 mod formula;
+mod in_files;
 mod linear;
 #[cfg(feature = "onnx")]
 mod onnx;

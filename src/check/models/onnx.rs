@@ -8,7 +8,7 @@
 //! it alone.
 
 use super::ModelKind;
-use super::trees::{Feature, NO_TIME, as_logged, in_short, scoring, unread_message};
+use super::in_files::{Feature, NO_TIME, as_logged, in_short, scoring, unread_message};
 use crate::check::Checker;
 use crate::check::env::{Env, Scope};
 use crate::diag::{Diagnostic, code, suggest};

@@ -9,7 +9,7 @@ use super::inputs::Rows;
 use super::reads::{Read, printed};
 use super::texts;
 use crate::check::env::Env;
-use crate::check::models::trees::NO_TIME;
+use crate::check::models::in_files::NO_TIME;
 use crate::check::modules::{Tier, named};
 use crate::check::{Checker, Numbers};
 use crate::diag::{Diagnostic, Severity, Sink, code};
