@@ -3,6 +3,7 @@
 
 use igql::diag::Sink;
 use igql::engine::Unit;
+use igql::learn::trees::{Forest, Scratch};
 use igql::ops::Limits;
 use igql::source::SourceId;
 use igql::store::{Options, verify};
@@ -148,5 +149,36 @@ pub fn table(data: &[u8]) {
     write(&world, "catalog.toml", catalog.as_bytes());
     if let Err(error) = igql::store::open(&world, &Options::default()) {
         assert!(!error.message.is_empty());
+    }
+}
+
+/// Trees in a file of LightGBM or XGBoost score rows and explain them, or it is said why they do not.
+pub fn trees(data: &[u8]) {
+    for read in [Forest::lightgbm, Forest::xgboost] {
+        match read(data) {
+            Ok(forest) if forest.features() <= 1_000 => scored(&forest),
+            Ok(_) => {}
+            Err(wrong) => assert!(!wrong.to_string().is_empty()),
+        }
+    }
+}
+
+fn scored(forest: &Forest) {
+    let column = [0.5, f64::NAN, 0.0, -3.0, 1e300, f64::NEG_INFINITY];
+    let columns = vec![&column[..]; forest.features()];
+    let (mut scratch, mut found) = (Scratch::default(), Vec::new());
+    for raw in [false, true] {
+        forest.score(&columns, column.len(), raw, &mut scratch, &mut found);
+        assert_eq!(found.len(), column.len() * forest.outputs(raw));
+    }
+    forest.comparisons();
+    for value in column {
+        let row = vec![value; forest.features()];
+        if let Some(explained) = forest.contributions(&row, 0) {
+            assert_eq!(explained.features.len(), forest.features());
+        }
+    }
+    if forest.rounds() > 1 {
+        assert!(forest.after(1).trees() <= forest.trees());
     }
 }

@@ -7,15 +7,18 @@ mod entries;
 use super::random::Random;
 use std::path::Path;
 
-/// Mutations of each file of the corpus.
+/// Mutations of each file of the corpus; `FUZZ_ROUNDS` says how many times as many.
 const ROUNDS: u64 = 60;
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
-    let mut files: Vec<_> =
-        std::fs::read_dir(folder).unwrap().flatten().map(|e| e.path()).collect();
+    files(&Path::new("fuzz/corpus").join(target))
+}
+
+fn files(folder: &Path) -> Vec<Vec<u8>> {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut files: Vec<_> = std::fs::read_dir(place).unwrap().flatten().map(|e| e.path()).collect();
     files.sort();
-    assert!(!files.is_empty(), "{target} has no corpus");
+    assert!(!files.is_empty(), "{} has no corpus", folder.display());
     files.iter().map(|f| std::fs::read(f).unwrap()).collect()
 }
 
@@ -50,10 +53,11 @@ impl Random {
 }
 
 fn all(corpus: &[Vec<u8>], rounds: u64, entry: impl Fn(&[u8])) {
+    let more = std::env::var("FUZZ_ROUNDS").map_or(1, |times| times.parse().expect("a number"));
     let mut random = Random(1);
     for file in corpus {
         entry(file);
-        for _ in 0..rounds {
+        for _ in 0..rounds * more {
             let other = &corpus[random.below(corpus.len())];
             entry(&random.mutate(file, other));
         }
@@ -85,4 +89,13 @@ fn snapshot() {
 #[test]
 fn table() {
     all(&corpus("table"), ROUNDS / 2, entries::table);
+}
+
+#[test]
+fn trees() {
+    let mut all_files = files(Path::new("tests/data/trees"));
+    // those of what the libraries say are no models, and large
+    all_files.retain(|file| file.len() < 50_000);
+    all_files.extend(corpus("trees"));
+    all(&all_files, ROUNDS / 2, entries::trees);
 }
