@@ -56,6 +56,11 @@ impl<'a> Show<'a> {
         Show { words: Some((texts, keys)), columns, ..self }
     }
 
+    /// With the names of bound columns.
+    pub fn naming(self, columns: &'a [String]) -> Show<'a> {
+        Show { columns, ..self }
+    }
+
     /// With embeddings by their declarations, which versions share, and columns of links by their names: the columns
     /// of the edge that it is over, if it is over one.
     pub fn as_declared(self, link: &'a [(String, Type)]) -> Show<'a> {

@@ -60,7 +60,7 @@ impl Node {
     /// shortened.
     pub fn text(&self, schema: &Schema) -> String {
         const MOST: usize = 60;
-        let (name, details) = (self.op.name(), self.op.details(schema));
+        let (name, details) = (self.op.name(), self.op.brief(schema));
         if details.is_empty() {
             return name.to_owned();
         }

@@ -131,8 +131,12 @@ struct Head {
 impl Head {
     /// Whether it is an output of a model, which gives all of them at once.
     fn is_output(&self) -> bool {
-        matches!(&self.expr.kind, Kind::Call { kernel, .. } if kernel.output().is_some())
+        is_output(&self.expr)
     }
+}
+
+fn is_output(expr: &Expr) -> bool {
+    matches!(&expr.kind, Kind::Call { kernel, .. } if kernel.output().is_some())
 }
 
 #[derive(Clone, Debug, Hash)]
@@ -158,6 +162,14 @@ impl Rank {
             }
             Source::Own(_) => false,
         }
+    }
+
+    /// The names of its heads at the places of their columns, and the numbers of other columns.
+    fn names_by_place(&self) -> Vec<String> {
+        let count = self.heads.iter().map(|head| head.place + 1).max().unwrap_or(0);
+        let mut names: Vec<String> = (0..count).map(|place| format!("${place}")).collect();
+        self.heads.iter().for_each(|head| names[head.place].clone_from(&head.name));
+        names
     }
 
     /// Most rows of each request that are kept or used.
@@ -350,6 +362,25 @@ impl Rewriting for Rank {
 impl Explaining for Rank {
     fn label(&self, _: &Schema) -> String {
         format!("rank {}", self.model)
+    }
+
+    fn brief(&self, schema: &Schema) -> String {
+        let model = self.served.as_ref().map_or(&self.model, |served| &served.label);
+        let mut parts = vec![model.clone()];
+        match &self.score {
+            Source::Value(expr) => {
+                let names = self.names_by_place();
+                parts.push(format!("value={}", show(expr, schema).naming(&names)));
+            }
+            Source::Own(expr) if !is_output(expr) => parts.push(show(expr, schema).to_string()),
+            Source::Own(_) | Source::Head(_) => {}
+        }
+        let made = self.heads.iter().filter(|head| !head.is_output());
+        parts.extend(made.map(|head| format!("{}={}", head.name, show(&head.expr, schema))));
+        if self.keep != Quantity::All {
+            parts.push(format!("keep={}", self.keep.show(schema)));
+        }
+        parts.join(", ")
     }
 
     fn formula(&self) -> Option<Expr> {

@@ -342,7 +342,21 @@ fn stages_of_a_funnel_are_explained_by_what_a_row_costs() {
     let (_, out, _) = run(world.path(), &["explain", "page.igql"]);
     let line = format!("taste@1: about 90 rows x 6 features, {each} multiply-adds each");
     assert!(out.contains(&line), "{out}");
+    // what it is given is told once, by its names, and whole in JSON
+    let names = given_names(rank);
+    assert_eq!(names.len(), 6);
+    assert!(out.contains(&format!("       given {}\n", names.join(", "))), "{out}");
+    assert_eq!(out.matches("count(likes(viewer))").count(), 1, "{out}");
+    let brief = rank["brief"].as_str().unwrap();
+    assert!(brief.starts_with("taste@1, value=p_") && !brief.contains("count("), "{brief}");
+    assert!(rank["details"].as_str().unwrap().contains("post.taste@1.p_"), "{rank}");
     assert!(nodes.iter().all(|node| node["op"] == "rank" || node["models"].is_null()));
+}
+
+/// What a model is given, as its declaration calls it.
+fn given_names(node: &Json) -> Vec<&str> {
+    let given = node["given"].as_array().unwrap().iter();
+    given.map(|given| given["name"].as_str().unwrap()).collect()
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::engine::{Engine, Program};
 use crate::exec::Schedule;
 use crate::expr::functions::own::Effort;
+use crate::expr::show::show;
 use crate::expr::{Kind, NodeId};
 use crate::plan::Reason;
 use serde_json::{Value as Json, json};
@@ -45,7 +46,19 @@ pub(super) fn quantities(engine: &Engine, program: &Program) -> Vec<Json> {
 }
 
 /// The arguments of an operator, with bound columns by their names in the place of their numbers.
-pub(super) fn details(engine: &Engine, program: &Program, id: NodeId) -> String {
+fn details(engine: &Engine, program: &Program, id: NodeId) -> String {
+    let text = program.checked().graph.get(id).op.details(engine.schema());
+    with_names(program, id, &text)
+}
+
+/// The same for people, without what trained models are given.
+pub(super) fn brief(engine: &Engine, program: &Program, id: NodeId) -> String {
+    let text = program.checked().graph.get(id).op.brief(engine.schema());
+    with_names(program, id, &text)
+}
+
+/// A text with bound columns by their names in the place of their numbers.
+fn with_names(program: &Program, id: NodeId, text: &str) -> String {
     let graph = &program.checked().graph;
     let node = graph.get(id);
     let mut names: Vec<&str> = Vec::new();
@@ -58,7 +71,6 @@ pub(super) fn details(engine: &Engine, program: &Program, id: NodeId) -> String 
             names.push(name);
         }
     }
-    let text = node.op.details(engine.schema());
     let mut parts = text.split('$');
     let mut named = parts.next().unwrap_or_default().to_owned();
     for part in parts {
@@ -71,6 +83,29 @@ pub(super) fn details(engine: &Engine, program: &Program, id: NodeId) -> String 
         named.push_str(rest);
     }
     named
+}
+
+/// What the model of an operator is given of each row: the names that its declaration has, and the expressions.
+pub(super) fn given(engine: &Engine, program: &Program, id: NodeId) -> Vec<(String, String)> {
+    let op = &program.checked().graph.get(id).op;
+    let ranking = op.ranking();
+    let mut found: Vec<(String, String)> = Vec::new();
+    for expr in op.exprs() {
+        expr.walk(&mut |part| {
+            if let Kind::Call { kernel, args } = &part.kind
+                && kernel.output().is_some()
+                && found.is_empty()
+            {
+                let given = args.iter().map(|arg| {
+                    let text = with_names(program, id, &show(arg, engine.schema()).to_string());
+                    let name = ranking.as_ref().and_then(|ranking| ranking.name_of(arg));
+                    (name.map_or_else(|| text.clone(), str::to_owned), text)
+                });
+                found.extend(given);
+            }
+        });
+    }
+    found
 }
 
 pub(super) fn node(engine: &Engine, program: &Program, id: NodeId, demands: &Demands) -> Json {
@@ -89,6 +124,7 @@ pub(super) fn node(engine: &Engine, program: &Program, id: NodeId, demands: &Dem
         "node": id.0,
         "op": node.op.name(),
         "details": details(engine, program, id),
+        "brief": brief(engine, program, id),
         "inputs": node.inputs.iter().map(|i| i.0).collect::<Vec<_>>(),
         "reads": node.needs().iter().filter(|n| !node.inputs.contains(n)).map(|n| n.0).collect::<Vec<_>>(),
         "entity": schema.entity(node.shape.entity).name,
@@ -104,6 +140,11 @@ pub(super) fn node(engine: &Engine, program: &Program, id: NodeId, demands: &Dem
     let models = models(program, id, demands);
     if !models.is_empty() {
         described["models"] = models.into();
+    }
+    let given = given(engine, program, id).into_iter();
+    let given: Vec<Json> = given.map(|(name, expr)| json!({"name": name, "expr": expr})).collect();
+    if !given.is_empty() {
+        described["given"] = given.into();
     }
     described
 }

@@ -1,7 +1,7 @@
 //! A plan as pictures need it, with what a run of it took.
 
 use super::args::ExplainArgs;
-use super::nodes::details;
+use super::nodes::{brief, given};
 use crate::cli::plan::{self, Operator};
 use crate::cli::progress::Within;
 use crate::cli::{Failure, users};
@@ -110,7 +110,7 @@ impl Picture<'_> {
         Operator {
             id: id.0,
             label: node.op.label(schema),
-            details: details(self.engine, self.program, id),
+            details: self.details(id),
             entity: schema.entity(node.shape.entity).name.clone(),
             inputs: node.inputs.iter().map(|i| i.0).collect(),
             reads: reads.map(|n| n.0).collect(),
@@ -126,6 +126,17 @@ impl Picture<'_> {
                 true => None,
                 false => self.definition(span),
             },
+        }
+    }
+
+    /// The arguments, with the inputs of a model by their names.
+    fn details(&self, id: NodeId) -> String {
+        let brief = brief(self.engine, self.program, id);
+        let given = given(self.engine, self.program, id);
+        let names: Vec<String> = given.into_iter().map(|(name, _)| name).collect();
+        match names.is_empty() {
+            true => brief,
+            false => format!("{brief}, given=[{}]", names.join(", ")),
         }
     }
 

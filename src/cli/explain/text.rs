@@ -68,8 +68,8 @@ pub(super) fn line(node: &Json, stage: Stage) -> String {
     let from: Vec<String> = inputs.chain(reads).collect();
     let word = |name: &str| node[name].as_str().unwrap_or_default();
     let mut line = format!("  #{} {}", node["node"], word("op"));
-    if !word("details").is_empty() {
-        line += &format!("({})", visible(word("details")));
+    if !word("brief").is_empty() {
+        line += &format!("({})", visible(word("brief")));
     }
     if !from.is_empty() {
         line += &format!(" <- {}", from.join(", "));
@@ -77,6 +77,7 @@ pub(super) fn line(node: &Json, stage: Stage) -> String {
     if stage != Stage::Dag {
         line += &format!("\n       set[{}]{}", word("entity"), rows_of(node));
         list("models").for_each(|model| line += &format!("\n       {}", scored(model)));
+        line += &given(node);
         if let (Some(rows), Some(us)) = (node["rows"].as_u64(), node["us"].as_u64()) {
             line += &format!("\n       measured: {rows} rows in {us} us");
         }
@@ -102,6 +103,33 @@ fn scored(model: &Json) -> String {
         number("each"),
         model["unit"].as_str().unwrap_or_default(),
     )
+}
+
+/// `given rate, saved, age`: the inputs of its model, in lines of bounded length.
+fn given(node: &Json) -> String {
+    const WIDTH: usize = 110;
+    const BEFORE: &str = "\n       given ";
+    let given = node["given"].as_array().into_iter().flatten();
+    let names: Vec<&str> = given.filter_map(|given| given["name"].as_str()).collect();
+    let (mut text, mut width) = (String::new(), 0);
+    for (place, name) in names.iter().enumerate() {
+        let name = match place + 1 == names.len() {
+            true => visible(name).into_owned(),
+            false => format!("{},", visible(name)),
+        };
+        let more = 1 + name.chars().count();
+        if place == 0 {
+            text += BEFORE;
+        } else if width + more > WIDTH {
+            text += &format!("\n{}", " ".repeat(BEFORE.len() - 1));
+            width = 0;
+        } else {
+            text.push(' ');
+        }
+        width += more;
+        text += &name;
+    }
+    text
 }
 
 /// The columns of a node's rows, and how many rows there are.

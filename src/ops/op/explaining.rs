@@ -67,6 +67,11 @@ pub trait Explaining: Op {
         self.name().to_owned()
     }
 
+    /// Its arguments for people: what a trained model is given is left out, as its name and version say it.
+    fn brief(&self, schema: &Schema) -> String {
+        self.details(schema)
+    }
+
     /// What a fan-out merges into its rows, made again for an explanation. None for operators that
     /// merge nothing.
     fn links(
