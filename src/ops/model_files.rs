@@ -189,7 +189,11 @@ impl Learnt for Trees {
         // the class of the largest margin is of no margin alone
         let is_of_one = self.numbers() == self.forest.margins();
         let explained = is_of_one.then(|| self.forest.contributions(row, head))??;
-        let scale = if self.forest.is_margin(self.raw) { Scale::Value } else { Scale::Margin };
+        let scale = match &self.forest {
+            forest if forest.is_margin(self.raw) => Scale::Value,
+            forest if forest.has_log_odds(self.raw) => Scale::LogOdds,
+            _ => Scale::Margin,
+        };
         Some(Contributions { scale, expected: explained.expected, arguments: explained.features })
     }
 

@@ -48,7 +48,8 @@ fn space(job: &Job, entity: EntityId, written: &WrittenVectors) -> SpaceCourse {
     SpaceCourse {
         entity: schema.entity(entity).name.clone(),
         rows: (0..schema.entity(entity).rows).filter(|&row| there(row)).count() as u64,
-        vectors: written.len() as u64,
+        // items that came after the training have vectors too
+        vectors: written.rows().iter().filter(|&&row| there(row)).count() as u64,
         before: overlap.as_ref().map(|(label, _)| label.clone()),
         overlap: overlap.map(|(_, share)| share),
         near: shown(job, entity, written, &own),

@@ -283,11 +283,13 @@ impl Tracer<'_> {
         }
     }
 
-    /// The columns that are new at a node.
+    /// The columns that a node binds, also in the place of others of the same names.
     pub(super) fn heads(&self, at: NodeId, input: NodeId, place: usize) -> Vec<(String, Value)> {
         let before = self.graph.shape(input);
+        let binds = self.graph.get(at).op.binds();
         let columns = self.graph.shape(at).columns.iter().enumerate();
-        let new = columns.filter(|(_, c)| before.find(&c.name).is_none());
+        let is_new = |name: &str| before.find(name).is_none() || binds.contains(&name);
+        let new = columns.filter(|(_, c)| is_new(&c.name));
         let rows = self.sets.rows(at);
         new.map(|(i, c)| (c.name.clone(), self.read(&rows.columns[i], &c.ty, place))).collect()
     }

@@ -213,10 +213,11 @@ fn assert_added(found: &Json, expected: &[f64], names: &[&str], apart: f64) {
 fn explanations_say_what_each_feature_adds_as_the_libraries_do() {
     let names = ["x0", "x1", "x2", "x3", "x4", "x5"];
     for (library, ending, name, of, apart) in [
-        ("lightgbm", "txt", "binary", "margin", 1e-6),
+        ("lightgbm", "txt", "binary", "log_odds", 1e-6),
+        ("lightgbm", "txt", "binary_sigmoid", "margin", 1e-6),
         ("lightgbm", "txt", "regression", "value", 1e-6),
         ("lightgbm", "txt", "lambdarank", "value", 1e-6),
-        ("xgboost", "json", "binary_logistic", "margin", 1e-6),
+        ("xgboost", "json", "binary_logistic", "log_odds", 1e-6),
     ] {
         let world = world(library);
         let model = &said(library)["models"][name];

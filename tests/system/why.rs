@@ -73,6 +73,20 @@ impl World {
 const NEIGHBOURS: &str = "user.walk(likes).walk(author, merge=sum).walk(~author)";
 
 #[test]
+fn heads_that_take_the_names_of_others_are_told() {
+    let world = World::new();
+    let program = "model first on media = formula(heads={p: quality, q: unsafe})\n\
+                   model second on media = formula(heads={p: 2 * quality})\n\
+                   all(media).rank(first, value=p - q).rank(second, value=p)";
+    let answer = world.json(program, &["--why"]);
+    for row in answer["results"].as_array().expect("rows") {
+        let scores = &row["why"]["scores"];
+        let quality = scores[0]["heads"]["p"].as_f64().expect("a number");
+        assert_eq!(scores[1]["heads"], serde_json::json!({"p": 2.0 * quality}));
+    }
+}
+
+#[test]
 fn the_path_leads_from_the_viewer_to_the_row() {
     let world = World::new();
     let answer = world.json(&format!("{NEIGHBOURS}.filter(unsafe < 0.2)"), &["--why"]);

@@ -97,6 +97,12 @@ impl Forest {
         raw || *divisor == 1.0 && matches!(objective, Objective::Plain | Objective::Rank)
     }
 
+    /// Whether they are probabilities whose log-odds are the margins.
+    pub fn has_log_odds(&self, raw: bool) -> bool {
+        let Parts { objective, divisor, .. } = &self.parts;
+        !raw && *divisor == 1.0 && *objective == Objective::Logistic { factor: 1.0 }
+    }
+
     /// The numbers of `n` rows, output after output. `columns` has the values of each feature; NaN is null.
     pub fn score(
         &self,

@@ -39,7 +39,8 @@ fn metrics(heads: &[HeadCourse]) -> String {
     let names: Vec<&str> = names.chain(METRICS.map(|(_, shown)| shown)).collect();
     format!(
         "<h3>Heads</h3><p>Beside each head what needs no model: the base rate of the training part, and the rate of each row \
-         before the example, smoothed</p>{}",
+         before the example, smoothed. GAUC is the AUC within viewers, and NE the loss by that of the base rate: below 1 is \
+         better than it. ECE is how far probabilities are from what happens, on average over bins.</p>{}",
         table(&names, &rows)
     )
 }

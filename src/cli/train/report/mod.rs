@@ -160,7 +160,7 @@ fn what(version: &Manifest) -> String {
     let counts = version.counts.iter().map(|(name, count)| format!("{name} {count}"));
     let log = version.log.as_ref().map(|log| format!("{} rows, xxh3 {}", log.rows, log.xxh3));
     let all = [
-        ("declaration", version.declaration.clone(), "op"),
+        ("declaration", in_a_line(&version.declaration), "op"),
         ("on", version.entities.join(", "), ""),
         ("role", version.role.word().to_owned(), ""),
         ("made with", version.upstream.join(", "), ""),
@@ -181,6 +181,21 @@ fn what(version: &Manifest) -> String {
     format!("<dl>{}</dl>", known.map(entry).collect::<String>())
 }
 
+/// A declaration without what was left of its lines: `mlp( lr=0.1, )` as `mlp(lr=0.1)`. Strings stay as they are.
+fn in_a_line(declaration: &str) -> String {
+    let closer = |text: &str| {
+        let mut text = text.to_owned();
+        for (open, close) in [("(", ")"), ("[", "]"), ("{", "}")] {
+            text = text.replace(&format!("{open} "), open);
+            text = text.replace(&format!(", {close}"), close).replace(&format!(" {close}"), close);
+        }
+        text
+    };
+    let parts = declaration.split('"').enumerate();
+    let parts = parts.map(|(i, part)| if i % 2 == 0 { closer(part) } else { part.to_owned() });
+    parts.collect::<Vec<_>>().join("\"")
+}
+
 /// All metrics of a version, by part where they have one.
 fn measured(version: &Manifest) -> String {
     if version.metrics.is_empty() {
@@ -188,7 +203,14 @@ fn measured(version: &Manifest) -> String {
     }
     let row = |(name, value): (&String, &f64)| table_row(&[(name, ""), (&shown(*value), "n")]);
     let rows: String = version.metrics.iter().map(row).collect();
-    format!("<h3>Metrics</h3>{}", table(&["metric", "value|"], &rows))
+    let note = match version.learner.as_str() {
+        "distill" => {
+            "<p>ndcg is how well the order of the teacher is kept, and best_kept the share of its best 25 that is among the \
+             best 50 here.</p>"
+        }
+        _ => "",
+    };
+    format!("<h3>Metrics</h3>{note}{}", table(&["metric", "value|"], &rows))
 }
 
 /// A number for people.
@@ -204,4 +226,15 @@ pub(super) fn shown(value: f64) -> String {
 /// A share for people.
 pub(super) fn percent(share: Option<f64>) -> String {
     share.map_or(String::new(), |share| format!("{:.1} %", 100.0 * share))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_a_line;
+
+    #[test]
+    fn declarations_are_written_in_a_line() {
+        let declared = "mlp( dense=[ a, b, ], heads={ p: kind == \"x( , )\", }, )";
+        assert_eq!(in_a_line(declared), "mlp(dense=[a, b], heads={p: kind == \"x( , )\"})");
+    }
 }
