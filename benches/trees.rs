@@ -7,20 +7,21 @@
 //! 500 rows with 64 features, 200 trees of 31 leaves. `benches/peers/trees.py`, which PYTHON runs, trains the models, writes
 //! them and their scores to FOLDER, and is measured in turns. Scores that differ end the benchmark. Times are medians of runs.
 
+#[path = "peers/asked.rs"]
+mod asked;
+
+use asked::{Peer, RUNS};
 use igql::learn::trees::{Forest, Scratch};
 use std::fs;
-use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 /// As the command has it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Turns, and runs in each.
+/// Turns, of [`RUNS`] runs each.
 const TURNS: usize = 60;
-const RUNS: usize = 20;
 
 fn main() -> Result<(), String> {
     let Some((python, folder)) = arguments()? else {
@@ -44,7 +45,7 @@ fn arguments() -> Result<Option<(String, PathBuf)>, String> {
 }
 
 fn measure(python: &str, folder: &Path, library: &str) -> Result<(), String> {
-    let mut peer = Peer::start(python, folder, library)?;
+    let mut peer = Peer::start(python, "trees.py", folder, library)?;
     let request = Request::read(folder, library)?;
     request.check()?;
     let (mut scratch, mut scores) = (Scratch::default(), Vec::new());
@@ -118,49 +119,5 @@ impl Request {
             times.push(start.elapsed().as_secs_f64());
         }
         median(times)
-    }
-}
-
-/// The library in a process of its own, which scores when it is asked to.
-struct Peer {
-    process: Child,
-    asks: ChildStdin,
-    answers: Lines<BufReader<ChildStdout>>,
-}
-
-impl Peer {
-    fn start(python: &str, folder: &Path, library: &str) -> Result<Peer, String> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/trees.py");
-        let mut command = Command::new(python);
-        command.arg(script).arg(folder).arg(library);
-        let process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        let mut process = process.map_err(|e| format!("the peer: {e}"))?;
-        let piped = "pipes were asked for";
-        let mut peer = Peer {
-            asks: process.stdin.take().expect(piped),
-            answers: BufReader::new(process.stdout.take().expect(piped)).lines(),
-            process,
-        };
-        // it has written everything by then
-        peer.answer().map(|_| peer)
-    }
-
-    fn answer(&mut self) -> Result<String, String> {
-        let answer = self.answers.next().ok_or("the peer ended")?;
-        answer.map_err(|e| e.to_string())
-    }
-
-    /// Seconds that it takes.
-    fn seconds(&mut self) -> Result<f64, String> {
-        writeln!(self.asks, "{RUNS}").map_err(|e| e.to_string())?;
-        let answer = self.answer()?;
-        answer.parse().map_err(|_| format!("the peer says `{answer}`"))
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

@@ -4,11 +4,12 @@ use super::Predictor;
 use super::model_files::{ModelFiles, Unread, hash};
 use crate::expr::functions::own::{Effort, Learnt};
 use crate::expr::texts::Texts;
-use crate::expr::value::Val;
+use crate::expr::value::{Arg, Val};
 use crate::extend::Failure;
 use crate::files;
 use crate::learn::onnx::{Given, Kind, Onnx, Steps};
 use crate::types::NULL_INT;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -87,7 +88,7 @@ impl Network {
         &self,
         place: usize,
         values: &[Val],
-        rows: std::ops::Range<usize>,
+        rows: Range<usize>,
         nulls: &mut [bool],
     ) -> Result<Given, Failure> {
         let width = self.widths[place];
@@ -96,10 +97,7 @@ impl Network {
             let mut numbers = vec![f32::NAN; rows.len() * width];
             let mut at = 0;
             for (values, &more) in values.iter().zip(&self.call.features[place]) {
-                for row in rows.clone() {
-                    let to = &mut numbers[(row - start) * width + at..][..more];
-                    floats(values, row, to);
-                }
+                floats(values, rows.clone(), (&mut numbers, width), at..at + more);
                 at += more;
             }
             return Ok(Given::Floats(numbers));
@@ -117,14 +115,29 @@ impl Network {
     }
 }
 
-/// What a feature of a row gives to an input of floats; null is NaN.
-fn floats(values: &Val, row: usize, to: &mut [f32]) {
+/// What a feature of some rows gives to an input of floats, in some of its columns; null stays NaN.
+fn floats(
+    values: &Val,
+    rows: Range<usize>,
+    (to, width): (&mut [f32], usize),
+    columns: Range<usize>,
+) {
     match values {
-        Val::F64(values) => to[0] = values.get(row) as f32,
+        Val::F64(Arg::Many(values)) => {
+            let to = to.iter_mut().skip(columns.start).step_by(width);
+            to.zip(&values[rows]).for_each(|(to, &value)| *to = value as f32);
+        }
+        Val::F64(Arg::One(value)) => {
+            let to = to.iter_mut().skip(columns.start).step_by(width);
+            to.for_each(|to| *to = *value as f32);
+        }
         Val::Vector(slots, numbers) => {
-            if let Some(vector) = numbers.at(slots.get(row)).filter(|v| v.len() == to.len()) {
-                let mut room = Vec::new();
-                to.copy_from_slice(vector.decode(&mut room));
+            let mut room = Vec::new();
+            for (row, to) in rows.zip(to.chunks_exact_mut(width)) {
+                let to = &mut to[columns.clone()];
+                if let Some(vector) = numbers.at(slots.get(row)).filter(|v| v.len() == to.len()) {
+                    to.copy_from_slice(vector.decode(&mut room));
+                }
             }
         }
         _ => {}
@@ -159,21 +172,25 @@ impl Learnt for Network {
 
     fn eval(&self, args: &[Val], n: usize, _: &Texts) -> Result<Vec<f64>, Failure> {
         let mut found = vec![f64::NAN; self.call.heads.len() * n];
+        let (mut batches, mut nulls) = (Vec::new(), vec![false; n]);
         for start in (0..n).step_by(self.call.batch) {
             let rows = start..n.min(start + self.call.batch);
-            let mut nulls = vec![false; rows.len()];
             let (mut given, mut rest) = (Vec::new(), args);
             for (place, features) in self.call.features.iter().enumerate() {
                 let (own, others) = rest.split_at(features.len());
-                given.push(self.given(place, own, rows.clone(), &mut nulls)?);
+                given.push(self.given(place, own, rows.clone(), &mut nulls[rows.clone()])?);
                 rest = others;
             }
-            let held = self.network.run(&given, &self.widths, rows.len(), &self.wanted);
-            let held = held.map_err(|wrong| Failure::new(wrong.to_string()))?;
+            batches.push((given, rows.len()));
+        }
+        let held = self.network.run_all(&batches, &self.widths, &self.wanted);
+        let held = held.map_err(|wrong| Failure::new(wrong.to_string()))?;
+        for (start, held) in (0..n).step_by(self.call.batch).zip(held) {
+            let rows = start..n.min(start + self.call.batch);
             for (head, (_, output, column)) in self.call.heads.iter().enumerate() {
                 let place = self.wanted.iter().position(|wanted| wanted == output);
                 let Some(held) = place.map(|place| &held[place]) else { continue };
-                for (row, _) in rows.clone().zip(&nulls).filter(|(_, null)| !**null) {
+                for row in rows.clone().filter(|&row| !nulls[row]) {
                     let number = held.numbers.get((row - start) * held.width + column);
                     found[head * n + row] = number.copied().unwrap_or(f64::NAN);
                 }

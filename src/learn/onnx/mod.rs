@@ -11,7 +11,7 @@ use described::Described;
 pub use described::{Input, Kind, Output};
 use effort::Products;
 pub use effort::Steps;
-use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
+use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView, ValueView};
 use rten_tensor::prelude::*;
 use std::collections::HashMap;
 use std::fmt;
@@ -89,10 +89,10 @@ impl Given {
         padded
     }
 
-    fn value(self, shape: &[usize]) -> Result<Value, Wrong> {
+    fn view(&self, shape: &[usize]) -> Result<ValueView<'_>, Wrong> {
         match self {
-            Given::Floats(numbers) => Value::from_shape(shape, numbers).map_err(told),
-            Given::Ints(numbers) => Value::from_shape(shape, numbers).map_err(told),
+            Given::Floats(numbers) => ValueView::from_shape(shape, &numbers[..]).map_err(told),
+            Given::Ints(numbers) => ValueView::from_shape(shape, &numbers[..]).map_err(told),
         }
     }
 }
@@ -151,6 +151,26 @@ impl Onnx {
         held.map(|(&place, value)| held_by(&self.outputs[place], value, taken, rows)).collect()
     }
 
+    /// The same of several batches, each with its number of rows, without leaving the threads of networks in between.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn run_all(
+        &self,
+        batches: &[(Vec<Given>, usize)],
+        widths: &[usize],
+        wanted: &[usize],
+    ) -> Result<Vec<Vec<Held>>, Wrong> {
+        let run = |(given, rows): &(Vec<Given>, usize)| self.run(given, widths, *rows, wanted);
+        self.pool().run(|| batches.iter().map(run).collect())
+    }
+
+    /// The threads that it is run on: as many as there were when it was run first.
+    fn pool(&self) -> &Arc<ThreadPool> {
+        let threads = || Arc::new(ThreadPool::with_num_threads(rayon::current_num_threads()));
+        self.pool.get_or_init(threads)
+    }
+
     /// What some of its nodes hold for rows.
     fn values(
         &self,
@@ -160,19 +180,22 @@ impl Onnx {
         nodes: &[NodeId],
     ) -> Result<Vec<Value>, Wrong> {
         let taken = self.batch.unwrap_or(rows);
+        let padded = |(given, &width): (&Given, &usize)| given.padded(taken * width);
+        let padded: Vec<Given> = match taken == rows {
+            true => Vec::new(),
+            false => given.iter().zip(widths).map(padded).collect(),
+        };
+        let given = if padded.is_empty() { given } else { &padded };
         let mut values = Vec::new();
         for (((given, &width), input), &node) in
             given.iter().zip(widths).zip(&self.inputs).zip(&self.nodes[0])
         {
-            debug_assert_eq!(given.len(), rows * width, "{}", input.name);
+            debug_assert_eq!(given.len(), taken * width, "{}", input.name);
             let shape = if input.is_flat { vec![taken] } else { vec![taken, width] };
-            let value = given.padded(taken * width).value(&shape)?;
-            values.push((node, ValueOrView::Value(value)));
+            values.push((node, ValueOrView::View(given.view(&shape)?)));
         }
-        let threads = || Arc::new(ThreadPool::with_num_threads(rayon::current_num_threads()));
-        let pool = self.pool.get_or_init(threads).clone();
         let mut options = RunOptions::default();
-        options.thread_pool = Some(pool);
+        options.thread_pool = Some(self.pool().clone());
         guarded(|| self.model.run(values, nodes, Some(options)).map_err(told))
     }
 
