@@ -28,6 +28,8 @@ struct Lists {
     /// Of each candidate the example that its request is one of, and its row.
     sources: Vec<u32>,
     rows: Vec<u32>,
+    /// What the teacher says that it is worth.
+    values: Vec<f32>,
     /// Where the candidates of each request begin, and where the last ones end.
     offsets: Vec<u64>,
     /// Requests with fewer than two.
@@ -179,6 +181,7 @@ impl Lists {
         }
         self.sources.extend(found.iter().map(|_| source));
         self.rows.extend(found.iter().map(|(_, row)| *row));
+        self.values.extend(found.iter().map(|(value, _)| *value as f32));
         self.offsets.push(self.rows.len() as u64);
     }
 
@@ -208,7 +211,7 @@ fn read(model: &Trained, table: &Table, lists: &Lists) -> Result<net::Table, Tab
         Ok(Block {
             dense,
             sparse,
-            labels: vec![vec![0.0; rows.len()]],
+            labels: vec![lists.values[range.clone()].to_vec()],
             parts: parts[range].to_vec(),
             viewers: sources.iter().map(|&s| table.source(s as usize).0).collect(),
             ..Block::default()
@@ -223,7 +226,11 @@ fn metrics(found: &Distilled) -> BTreeMap<String, f64> {
     let known = parts.filter(|(_, kept)| kept.lists > 0).flat_map(|(part, kept)| {
         let lists = (format!("{part}.lists"), kept.lists as f64);
         let ndcg = (format!("{part}.ndcg"), kept.ndcg);
-        [lists, ndcg, (format!("{part}.best_kept"), kept.best)]
+        let best = (format!("{part}.best_kept"), kept.best);
+        let values = [25, 50].into_iter().zip(kept.value);
+        let values =
+            values.filter_map(move |(n, value)| Some((format!("{part}.value_kept@{n}"), value?)));
+        [lists, ndcg, best].into_iter().chain(values)
     });
     known.collect()
 }

@@ -394,6 +394,10 @@ fn curve(towers: &Towers, found: &TwoTower) -> Curve {
 fn metrics(found: &TwoTower) -> BTreeMap<String, f64> {
     let best = found.best.checked_sub(1).and_then(|place| found.epochs.get(place));
     let ndcg = best.and_then(|epoch| epoch.validation);
-    let known = [("validation.ndcg@20", ndcg), ("epochs", Some(found.best as f64))];
+    let known = [
+        ("validation.ndcg@20", ndcg),
+        ("validation.recall@20", found.recall),
+        ("epochs", Some(found.best as f64)),
+    ];
     known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }

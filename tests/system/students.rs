@@ -40,6 +40,10 @@ fn the_order_of_a_teacher_is_kept() {
     let metric = |name: &str| version["metrics"][name].as_f64().unwrap();
     assert_eq!((metric("test.lists"), metric("validation.lists")), (12.0, 12.0));
     assert!(metric("test.ndcg") > 0.98 && metric("test.best_kept") > 0.95, "{version}");
+    for places in [25, 50] {
+        let kept = metric(&format!("test.value_kept@{places}"));
+        assert!((0.95..=1.0 + 1e-6).contains(&kept), "{version}");
+    }
     // the first pass of the student has nearly the teacher's order
     let engine = Engine::open(world.path()).unwrap();
     let answer = engine.run(&engine.compile(&page).unwrap(), &Request::user(3)).unwrap();

@@ -71,6 +71,9 @@ pub struct Kept {
     pub ndcg: f64,
     /// The share of the teacher's 25 best that is among the student's 50 best.
     pub best: f64,
+    /// What the student's best are worth as a share of what the teacher's own are, by the teacher's values: of 25, and of 50. `None` if
+    /// the teacher's are worth nothing.
+    pub value: [Option<f64>; 2],
 }
 
 /// A student, and how well it does.
@@ -137,7 +140,8 @@ fn cross_entropy(scores: &[f64], at: usize) -> (f64, Vec<f64>) {
 }
 
 /// Trains a student. The rows of the table are candidates, list by list, each list in the teacher's order: list `i` has the rows
-/// `lists[i]..lists[i + 1]`, all of one part. The table has one head, whose labels are not read.
+/// `lists[i]..lists[i + 1]`, all of one part. The table has one head, whose labels are the teacher's values: they are measured by, and
+/// not learned from.
 ///
 /// # Errors
 ///
@@ -296,16 +300,22 @@ impl<'a> Lists<'a> {
 
     fn kept(&self, net: &Net, part: Part, at: usize) -> Kept {
         let lists = self.of(part);
-        let mut each_list = vec![(0.0, 0.0); lists.len()];
+        let mut each_list = vec![Kept::default(); lists.len()];
         each(&mut each_list, |number, kept| *kept = self.kept_of(net, lists[number], at));
-        let count = lists.len().max(1) as f64;
-        let sum = |of: fn(&(f64, f64)) -> f64| each_list.iter().map(of).sum::<f64>() / count;
-        Kept { lists: lists.len() as u64, ndcg: sum(|kept| kept.0), best: sum(|kept| kept.1) }
+        let mean = |of: fn(&Kept) -> Option<f64>| -> Option<f64> {
+            let known: Vec<f64> = each_list.iter().filter_map(of).collect();
+            (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
+        };
+        Kept {
+            lists: lists.len() as u64,
+            ndcg: mean(|kept| Some(kept.ndcg)).unwrap_or_default(),
+            best: mean(|kept| Some(kept.best)).unwrap_or_default(),
+            value: [mean(|kept| kept.value[0]), mean(|kept| kept.value[1])],
+        }
     }
 
-    /// NDCG of one list, and the share of the teacher's best that is kept. Ties go by the teacher's last, so that a student that
-    /// tells nothing apart gains nothing by it.
-    fn kept_of(&self, net: &Net, list: &[Place], at: usize) -> (f64, f64) {
+    /// How well one list is kept. Ties go by the teacher's last, so that a student that tells nothing apart gains nothing by it.
+    fn kept_of(&self, net: &Net, list: &[Place], at: usize) -> Kept {
         let scores = self.scores(net, list);
         let mut order: Vec<usize> = (0..list.len()).collect();
         order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(b.cmp(&a)));
@@ -316,7 +326,23 @@ impl<'a> Lists<'a> {
         let (found, ideal) = (gained(&mut order.iter().copied()), gained(&mut (0..list.len())));
         let wanted = KEPT.0.min(list.len());
         let kept = order.iter().take(KEPT.1).filter(|&&row| row < wanted).count();
-        (if ideal > 0.0 { found / ideal } else { 1.0 }, kept as f64 / wanted as f64)
+        Kept {
+            lists: 1,
+            ndcg: if ideal > 0.0 { found / ideal } else { 1.0 },
+            best: kept as f64 / wanted as f64,
+            value: [KEPT.0, KEPT.1].map(|places| self.value_kept(list, &order, places)),
+        }
+    }
+
+    /// What the first `places` of an order are worth, as a share of what those of the list are.
+    fn value_kept(&self, list: &[Place], order: &[usize], places: usize) -> Option<f64> {
+        let value = |row: usize| {
+            let (block, place) = list[row];
+            f64::from(self.group[block as usize].labels(place as usize)[0])
+        };
+        let own: f64 = (0..list.len()).take(places).map(value).sum();
+        let found: f64 = order.iter().take(places).map(|&row| value(row)).sum();
+        (own > 0.0).then(|| found / own)
     }
 
     fn scores(&self, net: &Net, list: &[Place]) -> Vec<f32> {
@@ -361,10 +387,10 @@ mod tests {
             let mut rows: Vec<(f64, f64)> =
                 (0..length).map(|_| (random.normal(), random.normal())).collect();
             rows.sort_by(|a, b| (b.0.abs() + b.1).total_cmp(&(a.0.abs() + a.1)));
-            for (x, y) in rows {
+            for (place, (x, y)) in rows.into_iter().enumerate() {
                 block.dense[0].push(x as f32);
                 block.dense[1].push(y as f32);
-                block.labels[0].push(0.0);
+                block.labels[0].push((length - place) as f32);
                 block.parts.push(
                     [Part::Train, Part::Validation, Part::Test]
                         [(list * 5 / count).saturating_sub(2)],
@@ -431,6 +457,8 @@ mod tests {
                 "{loss:?} {:?}",
                 first.kept
             );
+            let value = first.kept[2].value.map(Option::unwrap);
+            assert!(value.iter().all(|share| (0.9..=1.0).contains(share)), "{loss:?} {value:?}");
             let tensors = |found: &Distilled| found.fitted.model.tensors(&found.fitted.heads);
             assert!(tensors(&run(4)) == tensors(&first));
         }
@@ -446,6 +474,7 @@ mod tests {
             fit_distilled(&table, &[0, 1, 1, 12, 120], &common, &params, &Unwatched).unwrap();
         assert_eq!(found.kept[0].lists, 2);
         assert!(found.fitted.notes.contains(&Note::NotValidated));
+        assert_eq!(found.kept[2].value, [None; 2], "there is none in the test part");
         let none = fit_distilled(&table, &[0, 1, 2], &common, &params, &Unwatched);
         assert!(matches!(none, Err(Wrong::Empty { part: Part::Train })));
         table.layout.heads.clear();

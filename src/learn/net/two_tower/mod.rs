@@ -27,6 +27,7 @@ use super::networks::begun;
 use super::wrong::Wrong;
 use super::{Underway, Watch};
 use batch::Towers;
+use validate::Found;
 
 /// Fewest positives that can be told apart from each other.
 const LEAST: usize = 32;
@@ -114,6 +115,8 @@ pub struct TwoTower {
     pub epochs: Vec<Epoch>,
     /// The epoch whose weights were kept, from 1.
     pub best: usize,
+    /// Its recall@20 of the validation.
+    pub recall: Option<f64>,
 }
 
 /// Trains two towers.
@@ -137,7 +140,7 @@ pub fn fit_two_tower(
         });
     }
     let mut towers = Towers::new(sides, positives, params, Chance::new(seed, name));
-    let mut best: Option<(f64, Tower, Tower)> = None;
+    let mut best: Option<(Found, Tower, Tower)> = None;
     let mut curve = Curve::default();
     let told = Underway {
         most: params.epochs,
@@ -151,21 +154,21 @@ pub fn fit_two_tower(
         if !train.is_finite() {
             return Err(Wrong::Diverged { epoch: epoch + 1 });
         }
-        curve.epochs.push(Epoch { train, validation });
-        let value = validation.unwrap_or(0.0);
-        if validation.is_none() || best.as_ref().is_none_or(|(before, ..)| value > before + BETTER)
-        {
+        curve.epochs.push(Epoch { train, validation: validation.map(|found| found.ndcg) });
+        let value = validation.unwrap_or_default();
+        let better = best.as_ref().is_none_or(|(before, ..)| value.ndcg > before.ndcg + BETTER);
+        if validation.is_none() || better {
             best = Some((value, towers.user.tower.clone(), towers.item.tower.clone()));
             curve.best = epoch + 1;
         } else if epoch + 1 - curve.best >= params.patience {
             break;
         }
     }
-    let (user, item) = match best {
-        Some((_, user, item)) => (user, item),
-        None => (towers.user.tower, towers.item.tower),
-    };
-    Ok(TwoTower { user, item, epochs: curve.epochs, best: curve.best })
+    let validated = curve.epochs.iter().any(|epoch| epoch.validation.is_some());
+    let (found, user, item) =
+        best.unwrap_or((Found::default(), towers.user.tower, towers.item.tower));
+    let recall = validated.then_some(found.recall);
+    Ok(TwoTower { user, item, epochs: curve.epochs, best: curve.best, recall })
 }
 
 fn check(params: &TwoTowerParams) -> Result<(), Wrong> {

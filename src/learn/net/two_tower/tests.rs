@@ -5,7 +5,7 @@ use super::super::inputs::{Encoded, IdRows, LANES, UNKNOWN};
 use super::super::wrong::Wrong;
 use super::batch::Towers;
 use super::half::Half;
-use super::validate::page_gain;
+use super::validate::{Found, found};
 use super::{Later, Positives, Side, Tower, TwoTower, TwoTowerParams, fit_two_tower};
 use crate::learn::Unwatched;
 use crate::random::Random;
@@ -244,8 +244,13 @@ fn odd_worlds() {
 #[test]
 fn pages_gain_by_place() {
     let mut scores = vec![0.1, 0.9, 0.5, 0.3];
-    assert_eq!(page_gain(&mut scores.clone(), &[1], &[]), 1.0);
-    assert_eq!(page_gain(&mut scores.clone(), &[2], &[1]), 1.0);
-    let second = page_gain(&mut scores, &[2], &[]);
-    assert!((second - 1.0 / 3f64.log2()).abs() < 1e-12);
+    let whole = Found { ndcg: 1.0, recall: 1.0 };
+    assert_eq!(found(&mut scores.clone(), &[1], &[]), whole);
+    assert_eq!(found(&mut scores.clone(), &[2], &[1]), whole);
+    let second = found(&mut scores, &[2], &[]);
+    assert!((second.ndcg - 1.0 / 3f64.log2()).abs() < 1e-12 && second.recall == 1.0);
+    // of 22 items a page of 20 lacks the last two: one of four that are looked for
+    let mut many: Vec<f32> = (0..22).map(|item| -(item as f32)).collect();
+    let page = found(&mut many, &[0, 3, 19, 20], &[]);
+    assert!(page.recall == 0.75 && page.ndcg < 1.0, "{page:?}");
 }

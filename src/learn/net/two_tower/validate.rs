@@ -1,4 +1,4 @@
-//! How good two towers are: NDCG@20 of what viewers did later.
+//! How good two towers are: NDCG@20 and recall@20 of what viewers did later.
 
 use super::super::dense::{Left, add_product};
 use super::super::inputs::LANES;
@@ -9,9 +9,16 @@ use super::batch::Towers;
 /// Places of a page that the validation looks at.
 const PAGE: usize = 20;
 
+/// What a page of all items but those seen finds of what a viewer did later.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Found {
+    pub ndcg: f64,
+    pub recall: f64,
+}
+
 impl Towers<'_> {
-    /// Mean NDCG@20 of what viewers did later, over all items but those seen; `None` if there is nothing.
-    pub fn validate(&self, later: &Later<'_>) -> Option<f64> {
+    /// The means over viewers who did something later; `None` if nobody did.
+    pub fn validate(&self, later: &Later<'_>) -> Option<Found> {
         let viewers = later.offsets.len().saturating_sub(1);
         let users = self.user.tower.vectors(later.users);
         let items = self.item.tower.vectors(self.positives.all_items);
@@ -22,7 +29,7 @@ impl Towers<'_> {
         for (column, vector) in items.chunks_exact(dim).enumerate() {
             vector.iter().enumerate().for_each(|(row, &x)| by_item[row * width + column] = x);
         }
-        let mut shards = vec![(0.0, 0u64); viewers.div_ceil(SHARD)];
+        let mut shards = vec![(Found::default(), 0u64); viewers.div_ceil(SHARD)];
         each(&mut shards, |number, (sum, counted)| {
             let first = number * SHARD;
             let rows = SHARD.min(viewers - first);
@@ -37,19 +44,22 @@ impl Towers<'_> {
                 let truth = of(later.items, later.offsets);
                 let seen = of(later.seen, later.seen_offsets);
                 if !truth.is_empty() {
-                    *sum += page_gain(&mut scores[..count], &truth, &seen);
+                    let page = found(&mut scores[..count], &truth, &seen);
+                    *sum = Found { ndcg: sum.ndcg + page.ndcg, recall: sum.recall + page.recall };
                     *counted += 1;
                 }
             }
         });
         let counted: u64 = shards.iter().map(|&(_, counted)| counted).sum();
-        let sum: f64 = shards.iter().map(|&(sum, _)| sum).sum();
-        (counted > 0).then(|| sum / counted as f64)
+        let mean = |of: fn(&Found) -> f64| {
+            shards.iter().map(|(sum, _)| of(sum)).sum::<f64>() / counted as f64
+        };
+        (counted > 0).then(|| Found { ndcg: mean(|sum| sum.ndcg), recall: mean(|sum| sum.recall) })
     }
 }
 
-/// NDCG@20 of one viewer.
-pub(super) fn page_gain(scores: &mut [f32], truth: &[u32], seen: &[u32]) -> f64 {
+/// What the page of one viewer finds.
+pub(super) fn found(scores: &mut [f32], truth: &[u32], seen: &[u32]) -> Found {
     seen.iter().for_each(|&item| scores[item as usize] = f32::NEG_INFINITY);
     let mut order: Vec<u32> = (0..scores.len() as u32).collect();
     let by_score =
@@ -60,7 +70,10 @@ pub(super) fn page_gain(scores: &mut [f32], truth: &[u32], seen: &[u32]) -> f64 
     }
     order.sort_unstable_by(by_score);
     let discount = |place: usize| 1.0 / libm::log2(place as f64 + 2.0);
-    let hits = order.iter().enumerate().filter(|(_, item)| truth.contains(item));
-    let found: f64 = hits.map(|(place, _)| discount(place)).sum();
-    found / (0..truth.len().min(PAGE)).map(discount).sum::<f64>()
+    let hits: Vec<usize> = (0..order.len()).filter(|&at| truth.contains(&order[at])).collect();
+    let gained: f64 = hits.iter().map(|&place| discount(place)).sum();
+    Found {
+        ndcg: gained / (0..truth.len().min(PAGE)).map(discount).sum::<f64>(),
+        recall: hits.len() as f64 / truth.len() as f64,
+    }
 }
