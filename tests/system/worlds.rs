@@ -68,6 +68,36 @@ fn a_demo_is_its_seed_and_runs() {
     assert_eq!(std::fs::read_to_string(here.join("c/catalog.toml")).unwrap(), "[catalog]\n");
 }
 
+/// A style changes what users like and whom they follow, and nobody else.
+#[test]
+fn a_style_is_a_taste_that_no_table_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    demo(here, "plain", "7");
+    let styled =
+        |name, style| [&["demo", name, "--seed", "7", "--style", style], &SMALL[..]].concat();
+    fine(&styled("none", "0"), here);
+    fine(&styled("styled", "4"), here);
+    let (plain, none) = (bytes(&here.join("plain")), bytes(&here.join("none")));
+    assert_eq!(plain, none);
+    let styled_bytes = bytes(&here.join("styled"));
+    let names = |one: &[(String, Vec<u8>)]| one.iter().map(|f| f.0.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&plain), names(&styled_bytes));
+    for ((name, one), (_, other)) in plain.iter().zip(&styled_bytes) {
+        let stays = ["users.parquet", "accounts.parquet", "account_vectors.npy"];
+        let stays = stays.contains(&&name[..]) || name.ends_with(".igql");
+        assert_eq!(one == other, stays, "{name}");
+    }
+    let catalog = std::fs::read_to_string(here.join("styled/catalog.toml")).unwrap();
+    assert!(catalog.contains("3000 impressions, style 4, seed 7\n"), "{catalog}");
+    fine(&["demo", "styled"], here);
+    for wrong in ["-1", "11", "much", "NaN"] {
+        let out = igql(&["demo", "w", &format!("--style={wrong}")], here);
+        let error = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.code() == Some(2) && error.contains("a number from 0 to 10"), "{error}");
+    }
+}
+
 /// The data of `examples/explore` is that of the demo. `EXPLORE_WRITE=1` writes it.
 #[test]
 fn explore_is_what_the_demo_writes() {

@@ -2,11 +2,14 @@
 //!
 //! Pages are filled by a plain policy with much chance in it, so that something can be learned from what it showed.
 //! What a user does follows a logistic model of tastes that no table holds: interests, kinds of media, an eye for quality,
-//! accounts that all like; some topics are news, whose media are soon old. A little depends on where it was shown.
+//! accounts that all like, and, where a world has it, a style; some topics are news, whose media are soon old. A little depends on
+//! where it was shown.
 
 use super::Size;
 use super::random::{Random, Weighted};
-use super::world::{Account, DAY, DAYS, END, Follow, Impression, KINDS, Media, SURFACES, User};
+use super::world::{
+    Account, DAY, DAYS, END, Follow, Impression, KINDS, Media, SURFACES, User, likeness,
+};
 use std::collections::HashSet;
 
 /// Media of a page.
@@ -23,19 +26,26 @@ pub struct Cast<'a> {
     users: &'a [User],
     accounts: &'a [Account],
     media: &'a [Media],
+    /// How much style counts.
+    style: f64,
     /// Media of each topic, oldest first.
     by_topic: Vec<Vec<usize>>,
 }
 
 impl<'a> Cast<'a> {
-    pub fn new(users: &'a [User], accounts: &'a [Account], media: &'a [Media]) -> Cast<'a> {
+    pub fn new(
+        users: &'a [User],
+        accounts: &'a [Account],
+        media: &'a [Media],
+        style: f64,
+    ) -> Cast<'a> {
         let topics = accounts.iter().map(|a| a.topic + 1).max().unwrap_or(1);
         let interests = users.iter().flat_map(|u| &u.interests).map(|t| t + 1);
         let mut by_topic = vec![Vec::new(); interests.max().unwrap_or(1).max(topics)];
         for (at, one) in media.iter().enumerate() {
             by_topic[one.topic].push(at);
         }
-        Cast { users, accounts, media, by_topic }
+        Cast { users, accounts, media, style, by_topic }
     }
 
     /// Any of those of the last weeks, else of all that there are by then; none if there are none.
@@ -240,6 +250,7 @@ struct Taste {
     kind: f64,
     quality: f64,
     charm: f64,
+    unseen: f64,
     known: f64,
     staleness: f64,
 }
@@ -254,13 +265,15 @@ impl Taste {
             // it counts for who cares for the topic, and is hardly seen by others
             quality: user.eye * media.quality * (0.3 + fit),
             charm: cast.accounts[media.author].charm,
+            unseen: cast.style * (likeness(&user.style, &media.style) + media.appeal - 0.5),
             known: f64::from(u8::from(follows)),
             staleness: staleness(media, time),
         }
     }
 
     fn sum(&self) -> f64 {
-        2.4 * self.fit + self.kind + self.quality + self.charm + self.known - self.staleness
+        2.4 * self.fit + self.kind + self.quality + self.charm + self.unseen + self.known
+            - self.staleness
     }
 }
 

@@ -98,9 +98,14 @@ pub fn write(world: &World, args: &DemoArgs) -> Result<(), Failure> {
     for (name, text) in TEXTS {
         file(name, text.as_bytes())?;
     }
+    let size = &args.size;
+    let style = match size.style > 0.0 {
+        true => format!(", style {}", size.style),
+        false => String::new(),
+    };
     let head = format!(
-        "{MARK}: {} users, {} accounts, {} media, {} impressions, seed {}\n",
-        args.size.users, args.size.accounts, args.size.media, args.size.impressions, args.seed
+        "{MARK}: {} users, {} accounts, {} media, {} impressions{style}, seed {}\n",
+        size.users, size.accounts, size.media, size.impressions, args.seed
     );
     file("catalog.toml", (head + CATALOG).as_bytes())
 }

@@ -13,7 +13,8 @@ use std::path::PathBuf;
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     igql demo world\n  \
-    igql demo world --users 10000 --media 50000 --impressions 1000000 --seed 7")]
+    igql demo world --users 10000 --media 50000 --impressions 1000000 --seed 7\n  \
+    igql demo world --style 4")]
 pub struct DemoArgs {
     /// The folder to write to
     #[arg(value_name = "DIR")]
@@ -40,6 +41,17 @@ pub struct Size {
     /// Media shown to users, whether they liked them or not
     #[arg(long, value_name = "N", default_value = "100000", value_parser = within(1, MOST))]
     impressions: usize,
+    /// How much users care for a style of media that no table holds; 0: not at all
+    #[arg(long, value_name = "WEIGHT", default_value = "0", value_parser = weight)]
+    style: f64,
+}
+
+/// More would leave nothing else to like.
+fn weight(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(weight) if (0.0..=10.0).contains(&weight) => Ok(weight),
+        _ => Err("expected a number from 0 to 10".to_owned()),
+    }
 }
 
 /// No more than a table can have.

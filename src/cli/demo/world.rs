@@ -15,6 +15,13 @@ pub const END: i64 = 1_714_521_600;
 pub const DIM: usize = 32;
 /// Spread of vectors round the centre of their topic.
 const NOISE: f64 = 0.6;
+/// Directions in which the styles of accounts differ.
+const STYLES: usize = 2;
+/// How far the media of an account are from its style.
+const VARIATION: f64 = 0.4;
+
+/// A manner (how loud, how long, how polished something is): a direction of length 1. No table says it.
+pub type Style = [f64; STYLES];
 
 pub struct World {
     pub accounts: Vec<Account>,
@@ -35,6 +42,7 @@ pub struct Account {
     pub verified: bool,
     /// How much what it posts is liked, whatever it is. No table says it.
     pub charm: f64,
+    pub style: Style,
 }
 
 pub struct Media {
@@ -48,6 +56,10 @@ pub struct Media {
     pub country: usize,
     pub tag: usize,
     pub likes: i64,
+    /// How much all like it, beside its quality. No table says it.
+    pub appeal: f64,
+    /// That of its author, more or less.
+    pub style: Style,
 }
 
 pub struct User {
@@ -60,6 +72,8 @@ pub struct User {
     pub kinds: [f64; KINDS.len()],
     /// How much quality matters to the user.
     pub eye: f64,
+    /// The style that the user likes.
+    pub style: Style,
 }
 
 pub struct Impression {
@@ -100,10 +114,10 @@ impl World {
         let vectors = vectors(&accounts, topics, seed);
         let mut media = media(size, &accounts, seed);
         let users = users(size, topics, seed);
-        let mut follows = chosen(&users, &accounts, topics, seed);
+        let mut follows = chosen(size, &users, &accounts, topics, seed);
         let impressions = activity::impressions(
             size,
-            &activity::Cast::new(&users, &accounts, &media),
+            &activity::Cast::new(&users, &accounts, &media, size.style),
             &follows,
             seed,
         );
@@ -120,14 +134,35 @@ impl World {
 
 fn accounts(size: &Size, topics: usize, seed: u64) -> Vec<Account> {
     let mut random = Random::new(seed, "accounts");
+    let mut styles = Random::new(seed, "styles of accounts");
     let account = |_| Account {
         topic: random.below(topics),
         popularity: random.pareto(1.2) + 1.0,
         country: random.below(COUNTRIES.len()),
         verified: random.chance(0.05),
         charm: 0.8 * random.normal(),
+        style: style(&mut styles),
     };
     (0..size.accounts).map(account).collect()
+}
+
+fn style(random: &mut Random) -> Style {
+    let drawn: Style = std::array::from_fn(|_| random.normal());
+    let length = likeness(&drawn, &drawn).sqrt();
+    drawn.map(|x| x / length)
+}
+
+/// The style of a media: that of its author, with something of its own.
+fn variation(of: &Style, random: &mut Random) -> Style {
+    let own = style(random);
+    let both: Style = std::array::from_fn(|i| of[i] + VARIATION * own[i]);
+    let length = likeness(&both, &both).sqrt();
+    both.map(|x| x / length)
+}
+
+/// From -1, the opposite, to 1, the same.
+pub fn likeness(a: &Style, b: &Style) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 fn vectors(accounts: &[Account], topics: usize, seed: u64) -> Vec<f32> {
@@ -152,6 +187,7 @@ fn of_length_one(mut vector: Vec<f64>) -> Vec<f64> {
 /// Oldest first; nearly every account has posted, popular ones more.
 fn media(size: &Size, accounts: &[Account], seed: u64) -> Vec<Media> {
     let mut random = Random::new(seed, "media");
+    let mut unseen = Random::new(seed, "styles of media");
     let weights: Vec<f64> = accounts.iter().map(|a| a.popularity).collect();
     let popular = Weighted::new(&weights);
     let mut first: Vec<usize> = (0..accounts.len()).collect();
@@ -176,6 +212,8 @@ fn media(size: &Size, accounts: &[Account], seed: u64) -> Vec<Media> {
             country: random.below(COUNTRIES.len()),
             tag: random.below(50),
             likes: 0,
+            appeal: 0.3 * unseen.normal(),
+            style: variation(&accounts[author].style, &mut unseen),
         }
     };
     ages.into_iter().enumerate().map(media).collect()
@@ -184,6 +222,7 @@ fn media(size: &Size, accounts: &[Account], seed: u64) -> Vec<Media> {
 /// Half of them have been there for long, the others joined while the data was made.
 fn users(size: &Size, topics: usize, seed: u64) -> Vec<User> {
     let mut random = Random::new(seed, "users");
+    let mut styles = Random::new(seed, "styles of users");
     let user = |_| {
         let age = 13 + random.below(57);
         let count = 2 + random.below(4);
@@ -195,6 +234,7 @@ fn users(size: &Size, topics: usize, seed: u64) -> Vec<User> {
             joined: END - 1 - (random.unit() * span * DAY) as i64,
             kinds: std::array::from_fn(|_| random.normal()),
             eye: 0.2 + random.unit(),
+            style: style(&mut styles),
         }
     };
     (0..size.users).map(user).collect()
@@ -210,17 +250,26 @@ fn interest(age: usize, topics: usize, random: &mut Random) -> usize {
 }
 
 /// Up to five accounts of their interests for each user: soon after joining, or any time for those who came earlier.
-fn chosen(users: &[User], accounts: &[Account], topics: usize, seed: u64) -> Vec<Follow> {
+fn chosen(
+    size: &Size,
+    users: &[User],
+    accounts: &[Account],
+    topics: usize,
+    seed: u64,
+) -> Vec<Follow> {
     let mut random = Random::new(seed, "follows");
     let by_topic = places(accounts.iter().map(|a| a.topic), topics);
     let mut all: Vec<Follow> = Vec::new();
     for (at, user) in users.iter().enumerate() {
         let first = all.len();
         for _ in 0..5 {
-            let places = &by_topic[user.interests[random.below(user.interests.len())]];
-            let place = (random.unit().powi(2) * places.len() as f64) as usize;
+            let of_topic = &by_topic[user.interests[random.below(user.interests.len())]];
+            let place = (random.unit().powi(2) * of_topic.len() as f64) as usize;
             let time = chosen_at(user, &mut random);
-            let Some(&account) = places.get(place) else {
+            let Some(account) = at_place(of_topic, place, |account| match size.style > 0.0 {
+                true => likeness(&user.style, &accounts[account].style),
+                false => 0.0,
+            }) else {
                 continue;
             };
             if all[first..].iter().all(|f| f.account != account) {
@@ -229,6 +278,13 @@ fn chosen(users: &[User], accounts: &[Account], topics: usize, seed: u64) -> Vec
         }
     }
     all
+}
+
+/// Who is at a place of those that a user may follow, the best first.
+fn at_place(all: &[usize], place: usize, good: impl Fn(usize) -> f64) -> Option<usize> {
+    let mut all: Vec<(f64, usize)> = all.iter().map(|&account| (good(account), account)).collect();
+    all.sort_by(|a, b| b.0.total_cmp(&a.0));
+    all.get(place).map(|(_, account)| *account)
 }
 
 fn chosen_at(user: &User, random: &mut Random) -> i64 {
