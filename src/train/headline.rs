@@ -10,9 +10,15 @@ pub fn headline(version: &Manifest) -> String {
         (_, "distill") => {
             let curve = version.course.as_ref().and_then(|course| course.curves.first());
             let shown = curve.map_or("NDCG", |curve| &curve.metric);
-            vec![named(shown, "test.ndcg").or_else(|| named(shown, "validation.ndcg"))]
+            let of = |shown: &str, name: &str| {
+                let named = |part: &str| named(shown, &format!("{part}.{name}"));
+                named("test").or_else(|| named("validation"))
+            };
+            vec![of(shown, "ndcg"), of("value kept", "value_kept@25")]
         }
-        (_, "two_tower") => vec![named("NDCG@20", "validation.ndcg@20")],
+        (_, "two_tower") => {
+            vec![named("NDCG@20", "validation.ndcg@20"), named("recall@20", "validation.recall@20")]
+        }
         (_, "classifier") => vec![named("accuracy", "accuracy")],
         (Kind::Embedding, _) => {
             let covered = metric("coverage").map(|share| format!("covers {}", percent(share)));
