@@ -66,7 +66,13 @@ def _named(module: str, name: str) -> Any:
     import importlib
 
     importlib.import_module(module)
-    return _found(module, name)
+    found = _found(module, name)
+    if found is None:
+        raise ImportError(
+            f"the own function `{name}` is not in the module `{module}` of this process: "
+            "define it in a module that all processes can import"
+        )
+    return found
 
 
 def function(

@@ -16,17 +16,19 @@ from ._runner import Runner
 if TYPE_CHECKING:
     import ray.data
 
+    from ._igql import Program
+
 __all__ = ["Runner", "map"]
 
 
 def map(
     users: ray.data.Dataset,
-    program: str | os.PathLike[str],
-    catalog: str | os.PathLike[str],
+    program: str | os.PathLike[str] | Program,
+    catalog: str | os.PathLike[str] | None = None,
     *,
     workers: int | tuple[int, int] = 2,
     batch_size: int = 4096,
-    num_cpus: float = 1,
+    num_cpus: float | None = None,
     **options: Any,
 ) -> ray.data.Dataset:
     """Runs a program for every user of a dataset.
@@ -39,19 +41,20 @@ def map(
         program, catalog, options: as for `igql.Runner`.
         workers: actors, or the least and the most of them.
         batch_size: users a call.
-        num_cpus: of each actor.
+        num_cpus: of each actor. None: one, or what leaves a CPU of the cluster for the tasks that read and write:
+            actors hold theirs as long as the job runs, so if they held all it would wait for ever.
     """
     import ray.data
 
     runner = Runner(program, catalog, **options)
-    compute = ray.data.ActorPoolStrategy(**_size(workers))
+    size = _size(workers)
     return users.map_batches(
         _Call,
         fn_constructor_args=[runner],
-        compute=compute,
+        compute=ray.data.ActorPoolStrategy(**size),
         batch_format="pyarrow",
         batch_size=batch_size,
-        num_cpus=num_cpus,
+        num_cpus=_cpus(max(size.values())) if num_cpus is None else num_cpus,
     )
 
 
@@ -70,3 +73,13 @@ def _size(workers: int | tuple[int, int]) -> dict[str, int]:
     if isinstance(workers, tuple):
         return {"min_size": workers[0], "max_size": workers[1]}
     return {"size": workers}
+
+
+def _cpus(workers: int) -> float:
+    """CPUs for each of so many actors, so that one is left."""
+    import ray
+
+    if not ray.is_initialized():
+        ray.init()
+    there = ray.cluster_resources().get("CPU", 0.0)
+    return min(1.0, max(0.0, there - 1) / max(workers, 1))

@@ -20,20 +20,25 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
     from pyspark.sql.types import StructType
 
+    from ._igql import Program
+
 __all__ = ["map", "runner", "schema"]
 
 Batches = Iterator["pyarrow.RecordBatch"]
 
+# users a call: Spark's batches are larger, and the answers to one are held until they are written
+_USERS = 4096
+
 
 def runner(
-    program: str | os.PathLike[str], catalog: str | os.PathLike[str], **options: Any
+    program: str | os.PathLike[str] | Program, catalog: str | os.PathLike[str] | None = None, **options: Any
 ) -> Callable[[Batches], Batches]:
     """What `DataFrame.mapInArrow` calls for each partition; arguments are those of `igql.Runner`."""
     return _Map(Runner(program, catalog, **options))
 
 
 def schema(
-    program: str | os.PathLike[str], catalog: str | os.PathLike[str], **options: Any
+    program: str | os.PathLike[str] | Program, catalog: str | os.PathLike[str] | None = None, **options: Any
 ) -> StructType:
     """The schema of what comes out, as `DataFrame.mapInArrow` wants it."""
     return _schema(Runner(program, catalog, **options))
@@ -41,8 +46,8 @@ def schema(
 
 def map(
     users: DataFrame,
-    program: str | os.PathLike[str],
-    catalog: str | os.PathLike[str],
+    program: str | os.PathLike[str] | Program,
+    catalog: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> DataFrame:
     """Runs a program for every user of a frame with the viewer's key column.
@@ -58,20 +63,25 @@ class _Map:
         self.runner = its
 
     def __call__(self, batches: Batches) -> Batches:
+        pa = _needs("pyarrow", "arrow")
         for batch in batches:
-            yield from self.runner(batch).to_batches()
+            for at in range(0, batch.num_rows, _USERS):
+                rows = self.runner(batch.slice(at, _USERS))
+                yield from rows.cast(_plain_schema(pa, rows.schema)).to_batches()
 
 
 def _schema(its: Runner) -> StructType:
     from pyspark.sql.pandas.types import from_arrow_schema
 
-    pa = _needs("pyarrow", "arrow")
-    fields = [pa.field(field.name, _plain(pa, field.type)) for field in its.schema]
-    return from_arrow_schema(pa.schema(fields))
+    return from_arrow_schema(_plain_schema(_needs("pyarrow", "arrow"), its.schema))
+
+
+def _plain_schema(pa: Any, schema: pyarrow.Schema) -> pyarrow.Schema:
+    return pa.schema([pa.field(field.name, _plain(pa, field.type)) for field in schema])
 
 
 def _plain(pa: Any, ty: Any) -> Any:
-    """Vectors are lists to Spark, and strings are strings."""
+    """Vectors are lists to Spark, which knows none of a fixed size."""
     if pa.types.is_fixed_size_list(ty) or pa.types.is_list(ty):
         return pa.list_(_plain(pa, ty.value_type))
-    return pa.string() if pa.types.is_large_string(ty) else ty
+    return ty
