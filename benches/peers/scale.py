@@ -165,7 +165,9 @@ class Ray:
     def __init__(self, folder: Path) -> None:
         import logging
 
-        os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")  # of a busy machine
+        # a busy machine is slow to start, and Ray's workers stand back behind everybody else's processes
+        os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")
+        os.environ.setdefault("RAY_worker_niceness", "0")
         import ray
 
         ray.init(num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)

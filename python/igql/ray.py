@@ -40,7 +40,7 @@ def map(
         users: with the viewer's key column; columns named like parameters are these.
         program, catalog, options: as for `igql.Runner`.
         workers: actors, or the least and the most of them.
-        batch_size: users a call.
+        batch_size: users a call, and of a block: a worker takes one block after another.
         num_cpus: of each actor. None: one, or what leaves a CPU of the cluster for the tasks that read and write:
             actors hold theirs as long as the job runs, so if they held all it would wait for ever.
     """
@@ -48,7 +48,8 @@ def map(
 
     runner = Runner(program, catalog, **options)
     size = _size(workers)
-    return users.map_batches(
+    # a small file is one block, and a block is one worker's
+    return users.repartition(target_num_rows_per_block=batch_size).map_batches(
         _Call,
         fn_constructor_args=[runner],
         compute=ray.data.ActorPoolStrategy(**size),
