@@ -83,8 +83,8 @@ def _same(engine: Engine, snapshot: str) -> None:
 def _options(engine: Engine) -> dict[str, Any]:
     """How the engine was opened, for another process to do the same."""
     names = ("cache", "stale", "learned", "imports", "functions", "allow_newer")
-    _, (_, *options, _) = engine.__reduce__()  # type: ignore[misc]
-    return dict(zip(names, options, strict=True))
+    made: Any = engine.__reduce__()[1]
+    return dict(zip(names, made[1:-1], strict=True))
 
 
 def _now(engine: Engine) -> datetime.datetime | None:

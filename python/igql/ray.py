@@ -82,5 +82,5 @@ def _cpus(workers: int) -> float:
 
     if not ray.is_initialized():
         ray.init()
-    there = ray.cluster_resources().get("CPU", 0.0)
+    there = float(ray.cluster_resources().get("CPU", 0.0))
     return min(1.0, max(0.0, there - 1) / max(workers, 1))
