@@ -96,6 +96,8 @@ class DataError(IgqlError):
         line: int | None = None,
         column: str | None = None,
     ) -> None:
+        # on a terminal the word says what the text is; here the class does
+        message = message.removeprefix("error: ")
         super().__init__(message, file, row, line, column)
         self.file, self.row, self.line, self.column = file, row, line, column
 

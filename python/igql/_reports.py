@@ -9,12 +9,14 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._errors import DataError
+from . import _frames
+from ._errors import DataError, RequestError
 from ._igql import (
     Engine,
     Program,
@@ -77,6 +79,17 @@ def _param(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return json.dumps([one if isinstance(one, (bool, int, float, str)) else _word(one) for one in value])
     return _word(value)
+
+
+@contextmanager
+def _python_words() -> Iterator[None]:
+    """Says what is wrong with an option by the name that it has here: `start`, not `--from`."""
+    back = {command: own for own, command in _RENAMED.items()}
+    try:
+        yield
+    except RequestError as error:
+        text = re.sub(r"--([a-z]+(-[a-z]+)*)", lambda it: back.get(it[1], it[1].replace("-", "_")), str(error))
+        raise RequestError(text) from None
 
 
 class Report:
@@ -195,7 +208,7 @@ def replay(
     truth: str | Sequence[str] | None = None,
     start: str | datetime.date | None = None,
     end: str | datetime.date | None = None,
-    baseline: str | None = None,
+    baseline: str | Program | None = None,
     metrics: str | Sequence[str] | None = None,
     threads: int | None = None,
     progress: bool | Progress | None = None,
@@ -207,17 +220,28 @@ def replay(
         programs: one, several, or several with names for the report.
         truth: edges from the user to what the programs give.
         start, end: requests are made at times from `start` until before `end`.
-        baseline: the name of the program that the others are compared with.
+        baseline: the program that the others are compared with, or its name.
         metrics: such as `"recall@20"`.
         options: those of the command, with `_` for `-`: `every="session"`, `horizon="7d"`, `exclude_seen=True`,
-            `holdout="last"`, `sample=1000`, `by="country"`, `params={"n": 25}`.
+            `sample=1000`, `by="country"`, `params={"n": 25}`. Where the command reads a file, a frame is as good:
+            `holdout=test`, `users=[1, 2, 3]`.
 
     Raises:
         RequestError: an option is wrong, with its name.
     """
+    all_ = _named(programs)
+    if isinstance(baseline, Program):
+        baseline = _name_of(baseline, all_)
     named = {"truth": truth, "start": start, "end": end, "baseline": baseline, "metrics": metrics}
-    with shown(progress) as told:
-        return Replay(_replay(_named(programs), words({**named, **options}), threads, told))
+    with shown(progress) as told, _frames.files({**named, **options}) as given, _python_words():
+        return Replay(_replay(all_, words(given), threads, told))
+
+
+def _name_of(baseline: Program, programs: Sequence[tuple[str, Program]]) -> str:
+    for name, program in programs:
+        if program is baseline:
+            return name
+    raise ValueError("`baseline` is none of the programs: it is one of them, or the name of one")
 
 
 class Tuning(Report):
@@ -283,8 +307,9 @@ def tune(
         subject_to = [subject_to]
     named = {"maximize": maximize, "truth": truth, "start": start, "end": end, "trials": trials}
     limits = {"subject_to": subject_to, "only": names}
-    with shown(progress) as told:
-        found = _tune(program, words({**named, **limits, **options}), threads, told)
+    all_ = {**named, **limits, **options}
+    with shown(progress) as told, _frames.files(all_) as given, _python_words():
+        found = _tune(program, words(given), threads, told)
     return Tuning(*found, program)
 
 
@@ -348,7 +373,7 @@ def train(
     given = words({"only": names, "until": until, "learned": learned, "again": again, "dry_run": dry_run, **options})
     if log is not None:
         given += ["--from", os.fspath(log)]
-    with shown(progress) as told:
+    with shown(progress) as told, _python_words():
         forms, failed, newest = _train(engine, sources, given, learned, threads, told)
     if failed:
         raise DataError("\n".join(failed))
@@ -360,9 +385,14 @@ class Plan:
 
     def __init__(self, program: Program, options: Mapping[str, Any]) -> None:
         self._program, self._options = program, dict(options)
+        # with `analyze` each form is a run
+        self._forms: dict[str, str] = {}
 
     def _as(self, form: str) -> str:
-        return _explain(self._program, [*words(self._options), "--format", form])
+        if form not in self._forms:
+            with _python_words():
+                self._forms[form] = _explain(self._program, [*words(self._options), "--format", form])
+        return self._forms[form]
 
     @property
     def text(self) -> str:
@@ -388,7 +418,10 @@ class Plan:
 
 def explain(program: Program, *, stage: str | None = None, **options: Any) -> Plan:
     """How a program is compiled and how it will run; `stage` as for the command."""
-    return Plan(program, {"stage": stage, **options})
+    plan = Plan(program, {"stage": stage, **options})
+    # what is wrong with an option is said at once, not when the plan is looked at
+    plan._as("text")
+    return plan
 
 
 def describe(engine: Engine, name: str | None = None) -> str:
@@ -420,40 +453,53 @@ def catalog(
 
     Args:
         folder: where the tables and the catalog are written; None: a temporary folder, which goes with the engine.
+            A `catalog.toml` that is there is kept, so that a wrong guess is corrected once.
         frames: frames of any library that knows Arrow, by the names of their tables.
 
-    The engine has what was guessed as `guesses`; edit `catalog.toml` in its folder and open it again where a guess is wrong.
+    The engine has what was guessed as `guesses`.
+
+    Raises:
+        TypeError: a frame or a column cannot be a table of the engine, with the name of both.
+        DataError: the tables do not fit the catalog that was kept.
     """
     if not frames:
         raise TypeError("a catalog needs at least one frame: catalog(user=users, item=items, likes=likes)")
+    tables = {_name(name): _frames.table(name, frame) for name, frame in frames.items()}
     # the folder's name is that of the catalog
     path = Path(tempfile.mkdtemp(prefix="igql-")) / "frames" if folder is None else Path(folder)
+    try:
+        engine, guesses = _opened(path, tables, progress)
+    except BaseException:
+        if folder is None:
+            _remove(path.parent, os.getpid())
+        raise
+    if guesses is not None:
+        engine._guessed(guesses)
+        if folder is None:
+            weakref.finalize(guesses, _remove, path.parent, os.getpid())
+    return engine
+
+
+def _name(name: str) -> str:
+    if not name.isidentifier():
+        raise ValueError(f"{name!r} is no name of a table: it becomes that of a file and of a thing in the language")
+    return name
+
+
+def _opened(
+    path: Path, tables: Mapping[str, pyarrow.Table], progress: bool | Progress | None
+) -> tuple[Engine, Guesses | None]:
     path.mkdir(parents=True, exist_ok=True)
     parquet = _needs("pyarrow.parquet", "arrow")
-    for name, frame in frames.items():
-        parquet.write_table(_table(name, frame), path / f"{name}.parquet")
+    for name, table in tables.items():
+        parquet.write_table(table, path / f"{name}.parquet")
     with shown(progress) as told:
-        guesses = Guesses(*_init(path, told))
-        engine = _open(path, progress=told)
-    if folder is None:
-        weakref.finalize(guesses, _remove, path.parent, os.getpid())
-    engine._guessed(guesses)
-    return engine
+        is_known = (path / "catalog.toml").exists()
+        guesses = None if is_known else Guesses(*_init(path, told))
+        return _open(path, progress=told), guesses
 
 
 def _remove(folder: Path, process: int) -> None:
     # a process that was forked leaves its parent's folder alone
     if os.getpid() == process:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _table(name: str, frame: Any) -> pyarrow.Table:
-    pa = _needs("pyarrow", "arrow")
-    try:
-        if isinstance(frame, pa.Table):
-            return frame
-        if hasattr(frame, "__arrow_c_stream__"):
-            return pa.table(frame)
-        return pa.Table.from_pandas(frame, preserve_index=False)
-    except (pa.ArrowException, TypeError, AttributeError) as error:
-        raise TypeError(f"{name}: this cannot become a table: {error}") from error
