@@ -1,7 +1,7 @@
 import datetime
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias, overload
+from typing import Any, Literal, Protocol, TypeAlias, final, overload
 
 import pandas
 import polars
@@ -23,6 +23,7 @@ class ArrowStream(Protocol):
 
 Users: TypeAlias = Literal["all"] | Iterable[Key] | ArrowStream
 
+@final
 class Engine:
     """A catalog that is open, on the data as it was then."""
 
@@ -67,6 +68,7 @@ class Engine:
     def reload(self) -> Engine:
         """An engine on the newest data; this one keeps what it has, and so do its programs."""
 
+@final
 class Program:
     """A checked program, ready to run, from any number of threads."""
 
@@ -186,6 +188,7 @@ class Program:
     def __arrow_c_schema__(self) -> object: ...
     def _spec(self) -> tuple[Any, ...]: ...
 
+@final
 class Row(Mapping[str, Any]):
     """One entity in a list: a mapping from names of columns to values."""
 
@@ -195,6 +198,7 @@ class Row(Mapping[str, Any]):
     def __iter__(self) -> Iterator[str]: ...
     def __len__(self) -> int: ...
 
+@final
 class Rows:
     """The rows of one list, best first: a sequence, with its columns by name."""
 
@@ -213,6 +217,7 @@ class Rows:
     def __getitem__(self, index: str) -> list[Any]: ...
     def __iter__(self) -> Iterator[Row]: ...
 
+@final
 class Answer:
     """The answer to one request: a sequence of its rows, with its columns by name."""
 
@@ -257,6 +262,7 @@ class Answer:
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
     def _repr_html_(self) -> str: ...
 
+@final
 class Answers:
     """The answers to many requests, in their order: a sequence of answers, and a table of all their rows."""
 
@@ -276,6 +282,7 @@ class Answers:
     def _repr_html_(self) -> str: ...
     def _table(self, keep_empty: bool) -> ArrowStream: ...
 
+@final
 class Stream:
     """Answers part by part."""
 

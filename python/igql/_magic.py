@@ -7,7 +7,7 @@ import shlex
 from typing import Any
 
 from ._errors import IgqlError
-from ._igql import Engine
+from ._igql import Answer, Engine, Program
 
 
 class _Options(argparse.ArgumentParser):
@@ -16,14 +16,16 @@ class _Options(argparse.ArgumentParser):
 
 
 def _parser() -> _Options:
-    parser = _Options(prog="%%igql", add_help=False)
+    parser = _Options(prog="%%igql", add_help=False, allow_abbrev=False)
     parser.add_argument("--engine", help="the variable that holds the engine; else the only engine there is")
     parser.add_argument("--user", help="the key of the requesting user")
     parser.add_argument("--query")
     parser.add_argument("--at")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE")
-    parser.add_argument("--why", action="store_true")
+    parser.add_argument("--why", action="store_true", help="why each row is there")
+    parser.add_argument("--why-not", action="append", default=[], metavar="KEY", help="why this one is not there")
+    parser.add_argument("--explain", action="store_true", help="the plan, without running it")
     parser.add_argument("--out", help="the variable that gets the answer", default="_igql")
     return parser
 
@@ -53,21 +55,31 @@ def _typed(text: str) -> Any:
         return text
 
 
+def _params(given: list[str]) -> dict[str, Any]:
+    params = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals:
+            raise ValueError(f"%%igql: --param {one}: expected NAME=VALUE")
+        params[name] = _typed(value)
+    return params
+
+
 def run(variables: dict[str, Any], line: str, cell: str) -> Any:
-    """Compiles the cell on an engine of the notebook and runs it."""
+    """Compiles the cell on an engine of the notebook and runs it, or shows its plan."""
     options = _parser().parse_args(shlex.split(line))
-    engine = _engine(variables, options.engine)
-    program = engine.compile(cell, query=options.query, name="cell")
-    params = dict(given.split("=", 1) for given in options.param)
-    ask = program.why if options.why else program.run
-    answer = ask(
-        user=None if options.user is None else _typed(options.user),
-        params={name: _typed(value) for name, value in params.items()},
-        at=options.at,
-        seed=options.seed,
-    )
-    variables[options.out] = answer
-    return answer
+    program = _engine(variables, options.engine).compile(cell, query=options.query, name="cell")
+    found = program.explain() if options.explain else _answer(program, options)
+    variables[options.out] = found
+    return found
+
+
+def _answer(program: Program, options: argparse.Namespace) -> Answer:
+    user = None if options.user is None else _typed(options.user)
+    common: dict[str, Any] = {"params": _params(options.param), "at": options.at, "seed": options.seed}
+    if options.why or options.why_not:
+        return program.why(user, why_not=[_typed(key) for key in options.why_not], **common)
+    return program.run(user, **common)
 
 
 def register(shell: Any) -> None:
@@ -76,7 +88,7 @@ def register(shell: Any) -> None:
     def igql(line: str, cell: str) -> Any:
         try:
             return run(shell.user_ns, line, cell)
-        except (IgqlError, ValueError) as error:
+        except (IgqlError, TypeError, ValueError) as error:
             # a drawing says where: a trace of calls says nothing more
             print(error)
             return None

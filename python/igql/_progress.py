@@ -34,7 +34,7 @@ class _Bar:
 
     def draw(self, stage: str, share: float) -> None:
         filled = round(share * 30)
-        print(f"\r{stage:24} [{'=' * filled}{' ' * (30 - filled)}] {share:4.0%}", end="", file=sys.stderr, flush=True)
+        print(f"\r{stage[:24]:24} [{'=' * filled}{' ' * (30 - filled)}] {share:4.0%}", end="", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         if self.drawn:

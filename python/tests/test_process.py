@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import igql
@@ -42,7 +43,7 @@ def heavy(tmp_path_factory: pytest.TempPathFactory) -> igql.Program:
     return igql.open(folder).compile(text, max_rows=10**12)
 
 
-def interrupted(run: "callable", after: float) -> float:  # type: ignore[valid-type]
+def interrupted(run: Callable[[], object], after: float) -> float:
     """Sends this process Ctrl-C while something runs; how long after that it ended."""
     sent: list[float] = []
 
@@ -117,7 +118,7 @@ def test_the_gil_is_free_while_the_engine_works(heavy: igql.Program) -> None:
     assert ticks > 5
 
 
-def in_child(run: "callable") -> None:  # type: ignore[valid-type]
+def in_child(run: Callable[[], object]) -> None:
     """Runs something in a forked process, which must not hang."""
     sys.stdout.flush()
     child = os.fork()

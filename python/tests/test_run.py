@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import pathlib
 from collections.abc import Mapping
+from typing import Any
 
 import igql
 import numpy as np
@@ -80,12 +81,13 @@ def test_params_times_and_seeds(engine: igql.Engine) -> None:
     # media that are not there yet
     assert program.run(params={"since": since}, at="2020-04-02")["film_id"] == [11, 13]
     assert program.run(params={"since": since}, at=dt.date(2020, 4, 2))["film_id"] == [11, 13]
-    for wrong, why in [
+    wrongs: list[tuple[dict[str, object], str]] = [
         ({"since": since, "least": "x"}, "`least`: expected"),
         ({"since": since, "lest": 1}, "no parameter `lest`"),
         ({}, "`since` has no default"),
         ({"since": 3}, "`since`: expected"),
-    ]:
+    ]
+    for wrong, why in wrongs:
         with pytest.raises(igql.RequestError, match=why):
             program.run(params=wrong)
     for odd, why in [(float("nan"), "None stands for a missing value"), (2**70, "beyond 64 bits"), (object(), "none of the language")]:
@@ -98,7 +100,8 @@ def test_params_times_and_seeds(engine: igql.Engine) -> None:
 
 
 def test_keys_of_any_int_type_and_of_no_other(page: igql.Program) -> None:
-    for one in [1, np.int32(1), np.uint8(1), "1"]:
+    keys: list[Any] = [1, np.int32(1), np.uint8(1), "1"]
+    for one in keys:
         assert page.run(user=one)["film_id"] == [14, 13, 12]
     for odd in [1.0, True, None, [1], object()]:
         with pytest.raises((TypeError, igql.RequestError)):
