@@ -21,8 +21,9 @@ from typing import Any
 
 import pytest
 
-ROOT = pathlib.Path(__file__).parents[2]
-PAGES = [ROOT / "docs" / "python.md", ROOT / "python" / "README.md"]
+# `python/check.sh` tests what was installed, apart from the sources
+ROOT = pathlib.Path(os.environ.get("IGQL_ROOT", pathlib.Path(__file__).parents[2]))
+PAGES = [ROOT / "docs" / "python.md", ROOT / "python" / "README.md", ROOT / "README.md"]
 BLOCK = re.compile(r"^```(?P<kind>python|ipython)\n(?P<code>.*?)^```\n(?:\n```text\n(?P<said>.*?)^```\n)?", re.M | re.S)
 
 
