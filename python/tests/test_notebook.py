@@ -1,4 +1,4 @@
-"""The notebooks of the gallery run, and their outputs are those of this version."""
+"""The notebooks of the gallery run, and outputs that are saved are those of this version."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def test_it_runs_and_shows_what_is_saved(path: pathlib.Path, tmp_path: pathlib.P
     where = {"metadata": {"path": str(tmp_path / "notebooks")}}
     nbclient.NotebookClient(again, timeout=600, kernel_name="python3", resources=where).execute()
     for before, after in zip(saved["cells"], again.cells, strict=True):
-        assert texts(after) == texts(before), "".join(before["source"])
+        # a cell that was saved without outputs only has to run
+        assert not before.get("outputs") or texts(after) == texts(before), "".join(before["source"])
 
 
 def test_saved_notebooks_are_small() -> None:
