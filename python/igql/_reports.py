@@ -88,6 +88,12 @@ def _python_words() -> Iterator[None]:
     try:
         yield
     except RequestError as error:
+        unknown = re.search(r"unexpected argument '--(\S+)' found", str(error))
+        if unknown:
+            similar = re.search(r"similar argument exists: '--(\S+)'", str(error))
+            name, known = (None if it is None else back.get(it[1], it[1].replace("-", "_")) for it in (unknown, similar))
+            hint = "" if known is None else f": did you mean `{known}`?"
+            raise TypeError(f"unexpected option `{name}`{hint}") from None
         text = re.sub(r"--([a-z]+(-[a-z]+)*)", lambda it: back.get(it[1], it[1].replace("-", "_")), str(error))
         raise RequestError(text) from None
 

@@ -11,7 +11,7 @@ use igql::{Answer, Limits, List, Program, Request, Row};
 use pyo3::exceptions::{PyIndexError, PyKeyError, PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyCapsule, PyDict, PyInt, PyList, PySlice, PyString};
+use pyo3::types::{PyCapsule, PyDict, PyList, PySlice, PyString};
 use rayon::prelude::*;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -261,7 +261,8 @@ impl PyAnswer {
     /// As `igql run --format table` prints it.
     fn __str__(&self) -> String {
         let text = igql::cli::embedded::explained(self.answer());
-        text.trim_end().to_owned()
+        let warnings = self.answer().warnings.iter().map(|text| format!("\nwarning: {text}"));
+        text.trim_end().to_owned() + &warnings.collect::<String>()
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
@@ -348,6 +349,20 @@ fn names(list: &List) -> Vec<String> {
     names
 }
 
+/// An index that is an int.
+fn int_of(index: &Bound<'_, PyAny>, wrong: &'static str) -> PyResult<isize> {
+    match index.hasattr("__index__")? {
+        true => index.call_method0("__index__")?.extract(),
+        false => Err(PyTypeError::new_err(wrong)),
+    }
+}
+
+/// The places that a slice of Python means.
+fn places(slice: &Bound<'_, PySlice>, len: usize) -> PyResult<impl Iterator<Item = usize>> {
+    let of = slice.indices(len as isize)?;
+    Ok((0..of.slicelength as isize).map(move |n| (of.start + n * of.step) as usize))
+}
+
 /// The place that an index of Python means.
 fn place(index: isize, len: usize) -> PyResult<usize> {
     let place = if index < 0 { index + len as isize } else { index };
@@ -388,17 +403,11 @@ impl PyRows {
         }
         let len = self.it().len();
         if let Ok(slice) = index.cast::<PySlice>() {
-            let of = slice.indices(len as isize)?;
-            let places = (0..of.slicelength as isize).map(|n| of.start + n * of.step);
-            let rows = places.map(|place| Bound::new(py, self.row(place as usize)));
+            let rows = places(slice, len)?.map(|place| Bound::new(py, self.row(place)));
             return Ok(PyList::new(py, rows.collect::<PyResult<Vec<_>>>()?)?.into_any());
         }
-        if !index.is_instance_of::<PyInt>() && !index.hasattr("__index__")? {
-            return Err(PyTypeError::new_err(
-                "an index is an int, a slice or the name of a column",
-            ));
-        }
-        let row = self.row(place(index.call_method0("__index__")?.extract()?, len)?);
+        let wrong = "an index is an int, a slice or the name of a column";
+        let row = self.row(place(int_of(index, wrong)?, len)?);
         Ok(Bound::new(py, row)?.into_any())
     }
 
@@ -571,8 +580,14 @@ impl PyAnswers {
         self.all.len()
     }
 
-    fn __getitem__(&self, index: isize) -> PyResult<PyAnswer> {
-        Ok(self.answer(place(index, self.all.len())?))
+    fn __getitem__<'py>(&self, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let (py, len) = (index.py(), self.all.len());
+        if let Ok(slice) = index.cast::<PySlice>() {
+            let answers = places(slice, len)?.map(|at| Bound::new(py, self.answer(at)));
+            return Ok(PyList::new(py, answers.collect::<PyResult<Vec<_>>>()?)?.into_any());
+        }
+        let answer = self.answer(place(int_of(index, "an index is an int or a slice")?, len)?);
+        Ok(Bound::new(py, answer)?.into_any())
     }
 
     /// The rows of all answers as a stream of Arrow, which can be taken as often as one likes.

@@ -141,6 +141,7 @@ pub fn source(
     let folder =
         if catalog.is_dir() { catalog } else { catalog.parent().unwrap_or(Path::new(".")) };
     let beside = folder.join(&path);
+    let name = name.unwrap_or_else(|| path.display().to_string());
     let found = if !path.exists() && beside.exists() { beside } else { path };
     let text = igql::files::read_program(&found).map_err(|error| {
         let message = format!("{}: {error}", found.display());
@@ -149,7 +150,6 @@ pub fn source(
             _ => errors::request(py, message),
         }
     })?;
-    let name = name.unwrap_or_else(|| found.display().to_string());
     let folder = found.parent().map(|parent| match parent.as_os_str().is_empty() {
         true => PathBuf::from("."),
         false => parent.to_owned(),

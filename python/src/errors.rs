@@ -43,7 +43,8 @@ pub fn request(py: Python<'_>, message: impl ToString) -> PyErr {
 
 /// A table of requests that cannot be read.
 pub fn table(py: Python<'_>, error: &TableError) -> PyErr {
-    request(py, error)
+    let text = error.to_string();
+    request(py, text.strip_prefix("error: ").unwrap_or(&text))
 }
 
 /// A request that did not come to its end.
