@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from ._errors import (
     RequestError,
 )
 from ._functions import OwnFunction, function
-from ._igql import Answer, Answers, Engine, Program, Row, Rows, Stream, __version__, _open
+from ._igql import Answer, Answers, Engine, Program, Row, Rows, Stream, __version__, _closing, _open
 from ._reports import (
     Guesses,
     Plan,
@@ -38,6 +39,9 @@ from ._reports import (
     tune,
 )
 from ._runner import Runner
+
+# threads of the engine come back from Python while there is one
+atexit.register(_closing)
 
 if TYPE_CHECKING:
     from ._progress import Progress
@@ -111,6 +115,13 @@ def open(
     """
     from ._progress import shown
 
+    if learned is not None and not os.path.isdir(learned):
+        raise DataError(
+            f"learned: there is no folder {os.fspath(learned)}\n"
+            "help: train versions of the past into it: `igql.train(path, files, until=..., learned=...)`"
+        )
+    if isinstance(imports, (str, os.PathLike)):
+        imports = [imports]
     with shown(progress) as told:
         return _open(
             path,

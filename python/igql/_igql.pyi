@@ -1,5 +1,6 @@
 import datetime
 import os
+import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias, final, overload
 
@@ -28,7 +29,7 @@ class Engine:
     """A catalog that is open, on the data as it was then."""
 
     @property
-    def path(self) -> str: ...
+    def path(self) -> pathlib.Path: ...
     @property
     def snapshot(self) -> str: ...
     def compile(
@@ -125,7 +126,7 @@ class Program:
         self,
         user: Key | None = None,
         *,
-        why_not: Sequence[Key] = (),
+        why_not: Key | Iterable[Key] | None = None,
         params: Mapping[str, Any] | None = None,
         at: Time | None = None,
         seed: int = 0,
@@ -325,3 +326,4 @@ def _explain(program: Program, words: Sequence[str]) -> str: ...
 def _describe(engine: Engine, words: Sequence[str]) -> str: ...
 def _init(folder: Path, progress: Progress | None) -> tuple[str, list[str]]: ...
 def _command(args: Sequence[str]) -> int: ...
+def _closing() -> None: ...

@@ -90,7 +90,7 @@ def register(shell: Any) -> None:
             return run(shell.user_ns, line, cell)
         except (IgqlError, TypeError, ValueError) as error:
             # a drawing says where: a trace of calls says nothing more
-            print(error)
-            return None
+            error._render_traceback_ = lambda: str(error).splitlines()  # type: ignore[union-attr]
+            raise
 
     shell.register_magic_function(igql, magic_kind="cell", magic_name="igql")

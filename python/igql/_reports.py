@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import os
 import re
@@ -314,9 +315,19 @@ def tune(
     named = {"maximize": maximize, "truth": truth, "start": start, "end": end, "trials": trials}
     limits = {"subject_to": subject_to, "only": names}
     all_ = {**named, **limits, **options}
+    named_program = _journaled(program)
     with shown(progress) as told, _frames.files(all_) as given, _python_words():
-        found = _tune(program, words(given), threads, told)
+        found = _tune(named_program, words(given), threads, told)
     return Tuning(*found, program)
+
+
+def _journaled(program: Program) -> Program:
+    """A journal goes by a program's name: one that has none is named by its text."""
+    (name, text, folder), *rest = program._spec()
+    if name != "program":
+        return program
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+    return _compiled(program.engine, ((f"program-{digest}", text, folder), *rest))
 
 
 class Training(Report):
@@ -442,7 +453,19 @@ class Guesses:
         self.toml, self.notes = toml, notes
 
     def __str__(self) -> str:
-        return "\n".join(self.notes)
+        """What was found, and the lines of the catalog that are guesses."""
+        return "\n".join([*self.notes, *self._marked()])
+
+    def _marked(self) -> Iterator[str]:
+        section = ""
+        for line in self.toml.splitlines():
+            if line.startswith("["):
+                section = line
+            if "# guessed" in line:
+                if section:
+                    yield section
+                    section = ""
+                yield f"  {line}"
 
     def __repr__(self) -> str:
         return str(self)
@@ -468,6 +491,8 @@ def catalog(
         TypeError: a frame or a column cannot be a table of the engine, with the name of both.
         DataError: the tables do not fit the catalog that was kept.
     """
+    if isinstance(folder, Mapping):
+        raise TypeError("frames are named as keywords: catalog(user=users, item=items, likes=likes), or catalog(**frames)")
     if not frames:
         raise TypeError("a catalog needs at least one frame: catalog(user=users, item=items, likes=likes)")
     tables = {_name(name): _frames.table(name, frame) for name, frame in frames.items()}

@@ -693,20 +693,19 @@ impl PyStream {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<PyAnswers>> {
-        let part = {
-            let mut next = self.next.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let part = *next;
-            *next += 1;
-            part
-        };
-        let start = part * self.size;
+        let next = || self.next.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let part = *next();
+        let start = part.saturating_mul(self.size);
         if start >= self.requests.len() {
             return Ok(None);
         }
-        let end = self.requests.len().min(start + self.size);
+        *next() = part + 1;
+        let end = self.requests.len().min(start.saturating_add(self.size));
         let requests = self.requests[start..end].to_vec();
         let program = self.program.bind(py);
-        let answers = PyProgram::batch(program, requests, self.limits, self.threads)?;
+        let answers = PyProgram::batch(program, requests, self.limits, self.threads);
+        // what failed can be asked for again
+        let answers = answers.inspect_err(|_| *next() = part)?;
         Ok(Some(PyAnswers { part, ..answers }))
     }
 }

@@ -92,6 +92,12 @@ impl PyEngine {
         &self.opening
     }
 
+    /// The same with what was guessed, whose folder stays as long as somebody has it.
+    pub fn guessing(self, guesses: Option<Py<PyAny>>) -> PyEngine {
+        *self.guessed() = guesses;
+        self
+    }
+
     fn guessed(&self) -> MutexGuard<'_, Option<Py<PyAny>>> {
         self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -201,7 +207,7 @@ impl PyEngine {
 
     /// What was guessed, of a catalog that was made of frames.
     #[getter]
-    fn guesses(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+    pub fn guesses(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.guessed().as_ref().map(|guesses| guesses.clone_ref(py))
     }
 
@@ -242,9 +248,7 @@ impl PyEngine {
         let engine = self.engine(py)?;
         let newest = work(py, None, move |_| engine.reload())?;
         let newest = newest.map_err(|error| errors::data(py, &error))?;
-        let newest = PyEngine::of(self.opening.clone(), newest);
-        *newest.guessed() = self.guesses(py);
-        Ok(newest)
+        Ok(PyEngine::of(self.opening.clone(), newest).guessing(self.guesses(py)))
     }
 
     fn __repr__(&self) -> String {

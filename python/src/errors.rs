@@ -5,6 +5,7 @@ use igql::diag::json::to_json;
 use igql::wire::TableError;
 use igql::{CompileError, DataError, Limit, RunError};
 use pyo3::call::PyCallArgs;
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use std::any::Any;
 
@@ -55,10 +56,15 @@ pub fn run(py: Python<'_>, error: &RunError) -> PyErr {
         _ => "RequestError",
     };
     let raised = raised(py, class, (error.to_string(),));
-    if let RunError::Failed { message, .. } = error {
-        raised.set_cause(py, functions::cause(message));
+    let RunError::Failed { message, .. } = error else { return raised };
+    match functions::cause(message) {
+        // who presses Ctrl-C, or ends the program, means more than this request
+        Some(cause) if !cause.is_instance_of::<PyException>(py) => cause,
+        cause => {
+            raised.set_cause(py, cause);
+            raised
+        }
     }
-    raised
 }
 
 /// A fault of the engine itself.

@@ -2,6 +2,7 @@
 
 use crate::arrow::{self, PyTable};
 use crate::process::OfProcess;
+use crate::waiting;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     DurationMicrosecondType, Float64Type, Int64Type, TimestampMicrosecondType,
@@ -131,7 +132,7 @@ impl Function for Own {
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let batch =
             RecordBatch::try_new(schema, columns).map_err(|e| Failure::new(e.to_string()))?;
-        let result = Python::try_attach(|py| {
+        let result = waiting::call(|py| {
             self.call(py, batch).map_err(|error| {
                 let message = told(py, &error);
                 noted(&message, error);
@@ -159,10 +160,13 @@ fn with_raised<T>(f: impl FnOnce(&mut VecDeque<(String, PyErr)>) -> T) -> T {
 }
 
 fn noted(message: &str, error: PyErr) {
-    with_raised(|raised| {
-        raised.truncate(KEPT - 1);
+    // what is forgotten goes when the lock has gone: it may run anything
+    let forgotten = with_raised(|raised| {
         raised.push_front((message.to_owned(), error));
+        let kept = raised.len().min(KEPT);
+        raised.split_off(kept)
     });
+    drop(forgotten);
 }
 
 /// The exception that a failure tells of.

@@ -39,6 +39,7 @@ fn _igql(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(reports::_describe, module)?)?;
     module.add_function(wrap_pyfunction!(reports::_init, module)?)?;
     module.add_function(wrap_pyfunction!(reports::_command, module)?)?;
+    module.add_function(wrap_pyfunction!(waiting::_closing, module)?)?;
     module.add_function(wrap_pyfunction!(engine::_open, module)?)?;
     module.add_function(wrap_pyfunction!(engine::_opened, module)?)?;
     module.add_function(wrap_pyfunction!(program::_compiled, module)?)?;

@@ -6,7 +6,6 @@
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -69,8 +68,11 @@ impl<T> Drop for OfProcess<T> {
     }
 }
 
-/// Pools by their number of threads; 0: one thread a core.
-type Pools = Mutex<HashMap<usize, Arc<ThreadPool>>>;
+/// Pools with their number of threads, the newest last; 0: one thread a core.
+type Pools = Mutex<Vec<(usize, Arc<ThreadPool>)>>;
+
+/// Pools that are kept; threads of others end with the calls that use them.
+const KEPT: usize = 4;
 
 static POOLS: OfProcess<Pools> = OfProcess::nothing();
 
@@ -85,12 +87,17 @@ pub fn pool(threads: Option<usize>) -> PyResult<Arc<ThreadPool>> {
     let pools = POOLS.get(|| PyResult::Ok(Mutex::default()))?;
     let mut pools = pools.lock().unwrap_or_else(PoisonError::into_inner);
     let threads = threads.unwrap_or(0);
-    if let Some(pool) = pools.get(&threads) {
-        return Ok(pool.clone());
+    if let Some(at) = pools.iter().position(|(n, _)| *n == threads) {
+        let known = pools.remove(at);
+        pools.push(known);
+        return Ok(pools[pools.len() - 1].1.clone());
     }
     let builder = ThreadPoolBuilder::new().num_threads(threads);
     let built = builder.thread_name(|n| format!("igql-{n}")).build();
     let pool = Arc::new(built.map_err(|e| PyRuntimeError::new_err(format!("no threads: {e}")))?);
-    pools.insert(threads, pool.clone());
+    pools.push((threads, pool.clone()));
+    if pools.len() > KEPT {
+        pools.remove(0);
+    }
     Ok(pool)
 }

@@ -2,15 +2,15 @@
 
 use crate::answers::{Encoders, PyAnswer, PyAnswers};
 use crate::engine::{PyEngine, Source};
-use crate::errors;
 use crate::process::OfProcess;
 use crate::requests::{Common, Within, of_users, user};
 use crate::waiting::{self, Stop, work};
+use crate::{errors, values};
 use igql::{
     Answer, Ask, Engine, Key, Limit, Limits, Program, Request, RunError, RunOptions, Tunables, Unit,
 };
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -173,8 +173,15 @@ fn stopping(mut limits: Limits, stop: Stop) -> Limits {
 }
 
 /// Keys of entities that a question is about.
-fn keys(given: &[Bound<'_, PyAny>]) -> PyResult<Vec<Key>> {
-    given.iter().map(crate::values::key_of).collect()
+fn keys(given: Option<Bound<'_, PyAny>>) -> PyResult<Vec<Key>> {
+    let Some(given) = given else { return Ok(Vec::new()) };
+    match given.cast::<PyString>().is_err().then(|| given.try_iter()) {
+        Some(Ok(keys)) => {
+            values::heard(given.py(), keys).map(|key| values::key_of(&key?)).collect()
+        }
+        // one key, or no key at all
+        _ => Ok(vec![values::key_of(&given)?]),
+    }
 }
 
 #[pymethods]
@@ -241,12 +248,12 @@ impl PyProgram {
     }
 
     /// Runs it for one request, and says of every row why it is there, and of keys why they are not.
-    #[pyo3(signature = (user=None, *, why_not=Vec::new(), params=None, at=None, seed=0, arms=None, timeout=None, max_rows=None, max_memory=None))]
+    #[pyo3(signature = (user=None, *, why_not=None, params=None, at=None, seed=0, arms=None, timeout=None, max_rows=None, max_memory=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords of Python")]
     fn why<'py>(
         slf: &Bound<'py, Self>,
         user: Option<Bound<'py, PyAny>>,
-        why_not: Vec<Bound<'py, PyAny>>,
+        why_not: Option<Bound<'py, PyAny>>,
         params: Option<Bound<'py, PyDict>>,
         at: Option<Bound<'py, PyAny>>,
         seed: i64,
@@ -258,7 +265,7 @@ impl PyProgram {
         let common = Common { params, at, seed, arms };
         let limits = Within { timeout, partial: false, max_rows, max_memory }.limits()?;
         let request = Self::request(slf, user, &common)?;
-        let ask = Ask { why: true, why_not: keys(&why_not)? };
+        let ask = Ask { why: true, why_not: keys(why_not)? };
         Self::one(slf, request, limits, ask)
     }
 

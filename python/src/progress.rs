@@ -1,6 +1,6 @@
 //! Progress of long work, told to a callable of Python.
 
-use crate::waiting::Stop;
+use crate::waiting::{self, Stop};
 use igql::Progress;
 use pyo3::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,7 +43,7 @@ impl Progress for Told {
         }
         if let Some(callable) = self.callable.as_ref().filter(|_| self.is_time()) {
             // at the exit of the interpreter there is nobody to tell
-            let told = Python::try_attach(|py| {
+            let told = waiting::call(|py| {
                 if let Err(error) = callable.call1(py, (stage, done, total)) {
                     error.write_unraisable(py, None);
                 }

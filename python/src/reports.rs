@@ -85,6 +85,7 @@ pub fn _train(
     threads: Option<usize>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<(Forms, Vec<String>, PyEngine)> {
+    let guesses = engine.get().guesses(py);
     let mut opening = engine.get().opening().clone();
     let engine = engine.get().engine(py)?;
     let trained = work(py, threads, move |stop| {
@@ -97,7 +98,11 @@ pub fn _train(
         trained.map_err(|e| raised(py, &e))?;
     opening.learned =
         learned.map(|folder| std::path::absolute(&folder).unwrap_or(folder)).or(opening.learned);
-    Ok(((json, text, html, warnings, None), failed, PyEngine::of(opening, engine)))
+    Ok((
+        (json, text, html, warnings, None),
+        failed,
+        PyEngine::of(opening, engine).guessing(guesses),
+    ))
 }
 
 /// Reads a program for a call that takes several.

@@ -120,7 +120,7 @@ pub fn of_users(
     let keys = users.try_iter().map_err(|_| {
         PyTypeError::new_err("`users` is \"all\", keys or a frame with a column of keys")
     })?;
-    keys.map(|key| Ok(of_key(user(py, program, &key?)?))).collect()
+    values::heard(py, keys).map(|key| Ok(of_key(user(py, program, &key?)?))).collect()
 }
 
 /// Columns of a frame that say nothing to the program deserve a word.

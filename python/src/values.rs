@@ -1,7 +1,7 @@
 //! Values of the language as those of Python, and back.
 
 use igql::{Key, Value};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{
@@ -83,8 +83,20 @@ pub fn key_of(it: &Bound<'_, PyAny>) -> PyResult<Key> {
     }
 }
 
+/// How deep values may be nested: deeper ones are a mistake, if they end at all.
+const DEEPEST: usize = 32;
+/// Items of an iterable between two looks for signals.
+const LOOK: usize = 4096;
+
 /// A value as it stands in a request in JSON. `datetime`s and `timedelta`s become texts that are read as such.
 pub fn json(it: &Bound<'_, PyAny>) -> PyResult<Json> {
+    nested(it, 0)
+}
+
+fn nested(it: &Bound<'_, PyAny>, depth: usize) -> PyResult<Json> {
+    if depth > DEEPEST {
+        return Err(PyValueError::new_err(format!("a value is nested more than {DEEPEST} deep")));
+    }
     if it.is_none() {
         Ok(Json::Null)
     } else if let Ok(v) = it.cast::<PyBool>() {
@@ -96,29 +108,42 @@ pub fn json(it: &Bound<'_, PyAny>) -> PyResult<Json> {
     } else if let Ok(v) = it.cast::<PyFloat>() {
         float(v.value(), it)
     } else if let Ok(v) = it.cast::<PyDict>() {
-        object(v).map(Json::Object)
+        fields(v, depth).map(Json::Object)
     } else if let Ok(v) = it.cast::<PyDelta>() {
-        Ok(Json::String(format!("{}us", micros(v.as_any())?)))
+        micros(v.as_any()).and_then(duration_text).map(Json::String)
     } else if it.hasattr("isoformat")? {
         Ok(Json::String(it.call_method0("isoformat")?.extract()?))
     } else {
-        other(it)
+        other(it, depth)
+    }
+}
+
+/// A duration as programs have it.
+fn duration_text(micros: i64) -> PyResult<String> {
+    match micros % 1_000 {
+        0 => Ok(format!("{}ms", micros / 1_000)),
+        _ => Err(PyValueError::new_err("a duration has whole milliseconds: round the timedelta")),
     }
 }
 
 /// Microseconds of a `timedelta`.
 fn micros(delta: &Bound<'_, PyAny>) -> PyResult<i64> {
     let of = |name: &str| delta.getattr(name)?.extract::<i64>();
-    Ok((of("days")? * 86_400 + of("seconds")?) * 1_000_000 + of("microseconds")?)
+    let seconds = of("days")? * 86_400 + of("seconds")?;
+    let micros =
+        seconds.checked_mul(1_000_000).and_then(|v| v.checked_add(of("microseconds").ok()?));
+    micros.ok_or_else(|| {
+        PyValueError::new_err("a timedelta is too long: the language has 290,000 years")
+    })
 }
 
 /// Numbers of numpy, arrays and what else can be gone through.
-fn other(it: &Bound<'_, PyAny>) -> PyResult<Json> {
+fn other(it: &Bound<'_, PyAny>, depth: usize) -> PyResult<Json> {
     // numpy's `datetime64` and `timedelta64`, scalars and arrays
     if let Ok(plain) = it.call_method0("tolist")
         && !plain.get_type().is(it.get_type())
     {
-        return json(&plain);
+        return nested(&plain, depth + 1);
     }
     if it.hasattr("__index__")? {
         return int(&it.call_method0("__index__")?);
@@ -127,7 +152,21 @@ fn other(it: &Bound<'_, PyAny>) -> PyResult<Json> {
         return float(it.call_method0("__float__")?.extract()?, it);
     }
     let items = it.try_iter().map_err(|_| unknown(it))?;
-    Ok(Json::Array(items.map(|item| json(&item?)).collect::<PyResult<_>>()?))
+    let items = heard(it.py(), items).map(|item| nested(&item?, depth + 1));
+    items.collect::<PyResult<_>>().map(Json::Array)
+}
+
+/// Items, with signals heard between them: not every iterable ends.
+pub fn heard<'py, I: Iterator<Item = PyResult<Bound<'py, PyAny>>>>(
+    py: Python<'py>,
+    items: I,
+) -> impl Iterator<Item = PyResult<Bound<'py, PyAny>>> {
+    items.enumerate().map(move |(at, item)| {
+        if at % LOOK == LOOK - 1 {
+            py.check_signals()?;
+        }
+        item
+    })
 }
 
 fn unknown(it: &Bound<'_, PyAny>) -> PyErr {
@@ -157,7 +196,17 @@ fn float(number: f64, it: &Bound<'_, PyAny>) -> PyResult<Json> {
 
 /// A dictionary with strings as keys.
 pub fn object(it: &Bound<'_, PyDict>) -> PyResult<Map<String, Json>> {
-    it.iter().map(|(name, value)| Ok((name.extract()?, json(&value)?))).collect()
+    fields(it, 0)
+}
+
+fn fields(it: &Bound<'_, PyDict>, depth: usize) -> PyResult<Map<String, Json>> {
+    // a copy: what is asked of values may change the dictionary
+    let items = it.items();
+    let field = |item: Bound<'_, PyAny>| {
+        let (name, value): (String, Bound<'_, PyAny>) = item.extract()?;
+        Ok((name, nested(&value, depth + 1)?))
+    };
+    items.iter().map(field).collect()
 }
 
 /// The JSON of a request or an answer as objects of Python.

@@ -7,7 +7,7 @@ use rayon::ThreadPool;
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -50,6 +50,37 @@ impl<T> Outcome<T> {
     }
 }
 
+/// Calls into Python from threads of the engine that have not come back, and whether there may be more.
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+static IS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// How long the end of the interpreter waits for them.
+const LAST_CALLS: Duration = Duration::from_secs(10);
+
+/// Calls into Python from a thread of the engine; none where the interpreter ends. Who came back to an interpreter that is
+/// gone would end the process.
+pub fn call<T>(f: impl FnOnce(Python<'_>) -> T) -> Option<T> {
+    CALLS.fetch_add(1, Ordering::SeqCst);
+    let called = match IS_CLOSED.load(Ordering::SeqCst) {
+        true => None,
+        false => Python::try_attach(f),
+    };
+    CALLS.fetch_sub(1, Ordering::SeqCst);
+    called
+}
+
+/// Waits until no thread of the engine is in Python any more, and lets none in: at the exit of the interpreter.
+#[pyfunction]
+pub fn _closing(py: Python<'_>) {
+    IS_CLOSED.store(true, Ordering::SeqCst);
+    let begun = Instant::now();
+    py.detach(|| {
+        while CALLS.load(Ordering::SeqCst) > 0 && begun.elapsed() < LAST_CALLS {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+}
+
 /// Does work on threads of this process, without the GIL. On the main thread Python's handlers of signals run
 /// meanwhile; what they raise ends the work.
 pub fn work<T: Send + 'static>(
@@ -62,7 +93,9 @@ pub fn work<T: Send + 'static>(
     let done = if is_main_thread(py)? {
         watched(py, &pool, stop, run)?
     } else {
-        py.detach(|| pool.install(run))
+        let done = py.detach(|| pool.install(run));
+        STOP.set(Some(stop));
+        done
     };
     done.map_err(|panic| errors::internal(py, &*panic))
 }
@@ -102,29 +135,30 @@ fn watched<T: Send + 'static>(
     let mut awake = AWAKE;
     loop {
         if let Some(done) = py.detach(|| outcome.wait(LOOK, awake)) {
+            STOP.set(Some(stop));
             return Ok(done);
         }
         awake = Duration::ZERO;
         if let Err(raised) = py.check_signals() {
             stop.store(true, Ordering::Relaxed);
-            if py.detach(|| outcome.wait(ENDS, awake)).is_none() {
-                // it still reads its flag: the thread takes another one
-                STOP.set(None);
+            if py.detach(|| outcome.wait(ENDS, awake)).is_some() {
+                STOP.set(Some(stop));
             }
+            // what goes on still reads its flag
             return Err(raised);
         }
     }
 }
 
 thread_local! {
+    /// A flag that no call of this thread uses now.
     static STOP: Cell<Option<Stop>> = const { Cell::new(None) };
 }
 
-/// The flag of this thread, not raised.
+/// A flag for one call, not raised. Handlers of signals may call again meanwhile.
 fn stop() -> Stop {
-    let stop = STOP.get().unwrap_or_else(|| Box::leak(Box::new(AtomicBool::new(false))));
+    let stop = STOP.take().unwrap_or_else(|| Box::leak(Box::new(AtomicBool::new(false))));
     stop.store(false, Ordering::Relaxed);
-    STOP.set(Some(stop));
     stop
 }
 

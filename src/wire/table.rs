@@ -84,7 +84,15 @@ pub fn requests_of_batches(
 ) -> Result<RequestTable, TableError> {
     let viewer = program.schema().entity(program.schema().viewer);
     let key = (&*viewer.key, viewer.key_type);
-    let wanted = |name: &str| wanted(program, name);
+    let is_duration = |name: &str| {
+        let field = schema.field_with_name(name);
+        field.is_ok_and(|field| matches!(field.data_type(), arrow_schema::DataType::Duration(_)))
+    };
+    let wanted = |name: &str| match wanted(program, name)? {
+        // what text would be read as
+        Type::String if is_duration(name) => Some(Type::Duration),
+        ty => Some(ty),
+    };
     let users = store::users_of_batches(Path::new(name), schema, batches, key, &wanted)?;
     requests(program, users, base)
 }
