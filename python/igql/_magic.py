@@ -90,7 +90,8 @@ def register(shell: Any) -> None:
             return run(shell.user_ns, line, cell)
         except (IgqlError, TypeError, ValueError) as error:
             # a drawing says where: a trace of calls says nothing more
-            error._render_traceback_ = lambda: str(error).splitlines()  # type: ignore[union-attr]
+            lines = str(error).splitlines()
+            error._render_traceback_ = lambda: lines  # type: ignore[union-attr]
             raise
 
     shell.register_magic_function(igql, magic_kind="cell", magic_name="igql")

@@ -163,6 +163,8 @@ pub fn heard<'py, I: Iterator<Item = PyResult<Bound<'py, PyAny>>>>(
 ) -> impl Iterator<Item = PyResult<Bound<'py, PyAny>>> {
     items.enumerate().map(move |(at, item)| {
         if at % LOOK == LOOK - 1 {
+            // other threads have their turn as well
+            py.detach(|| ());
             py.check_signals()?;
         }
         item

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import igql
 import numpy as np
@@ -81,10 +82,11 @@ def test_ctrl_c_ends_opening(tmp_path: pathlib.Path) -> None:
 def test_handlers_of_other_signals_run_meanwhile(heavy: igql.Program) -> None:
     heard: list[int] = []
     before = signal.signal(signal.SIGALRM, lambda number, frame: heard.append(number))
-    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    signal.setitimer(signal.ITIMER_REAL, 0.02)
     try:
-        heavy.run_batch(list(range(300)), max_rows=10**12)
+        heavy.run_batch("all", max_rows=10**12)
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert heard == [signal.SIGALRM]
 
@@ -303,3 +305,88 @@ def test_opens_and_closes_without_growth(films: pathlib.Path) -> None:
 def test_import_is_quick() -> None:
     code = "import time; t = time.perf_counter(); import igql; print(time.perf_counter() - t)"
     assert min(float(python(code).stdout) for _ in range(5)) < 0.25
+
+
+def test_own_functions_at_the_end_of_the_interpreter(films: pathlib.Path) -> None:
+    code = f"""
+import igql, sys, threading, time
+@igql.function(args=["float"], returns="float")
+def slow(x):
+    time.sleep(0.5)
+    return x
+program = igql.open({str(films)!r}, functions=[slow]).compile("all(film).score(slow(rating)).take(1)")
+threading.Thread(target=program.run, daemon=True).start()
+time.sleep(0.2)
+sys.exit(0)
+"""
+    for _ in range(3):
+        ended = python(code)
+        assert ended.returncode == 0 and "Fatal" not in ended.stderr, ended.stderr
+
+
+def test_ctrl_c_in_an_own_function_is_ctrl_c(films: pathlib.Path) -> None:
+    @igql.function(args=["float"], returns="float")
+    def impatient(x: Any) -> Any:
+        raise KeyboardInterrupt
+
+    program = igql.open(films, functions=[impatient]).compile("all(film).score(impatient(rating)).take(1)")
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            program.run()
+
+
+def test_failures_of_many_threads_do_not_wait_for_each_other(films: pathlib.Path) -> None:
+    class Slow:
+        def __del__(self) -> None:
+            time.sleep(0.001)
+
+    @igql.function(args=["float"], returns="float")
+    def failing(x: Any) -> Any:
+        slow = Slow()
+        time.sleep(0.001)
+        raise ValueError(os.urandom(6).hex() + repr(slow)[:0])
+
+    program = igql.open(films, functions=[failing]).compile("user.walk(likes).score(failing(rating)).take(1)")
+
+    def ask(_: int) -> None:
+        for _ in range(25):
+            with pytest.raises(igql.RequestError):
+                program.run_batch("all", threads=2)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(ask, range(6)))
+
+
+def test_ctrl_c_ends_iterables_that_do_not_end(page: igql.Program) -> None:
+    import itertools
+    import resource
+
+    # should it not be heard, the test fails, and not the machine
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (16 << 30, before[1]))
+    assert interrupted(lambda: page.run_batch(itertools.repeat(1)), 0.2) < 1.0
+    assert interrupted(lambda: page.run(1, params={"x": itertools.repeat(1)}), 0.2) < 1.0
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def test_handlers_may_ask_and_the_outer_request_goes_on(heavy: igql.Program) -> None:
+    heard: list[int] = []
+
+    def handler(number: int, frame: object) -> None:
+        heard.append(len(heavy.run(1, max_rows=10**12)))
+
+    before = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.02)
+    try:
+        assert len(heavy.run_batch("all", max_rows=10**12)) == 4000
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert heard == [10]
+
+
+def test_threads_of_forgotten_pools_end(page: igql.Program) -> None:
+    for threads in range(1, 20):
+        page.run_batch("all", threads=threads)
+    time.sleep(0.5)
+    assert len(os.listdir("/proc/self/task")) < 120

@@ -70,12 +70,16 @@ def test_a_test_set_may_be_a_frame(both: list[igql.Program], frame: Any) -> None
     assert found.to_dict()["requests"] == 2 and found.metric("hit@1") == 0.5
 
 
+def test_options_that_there_are_not(both: list[igql.Program]) -> None:
+    with pytest.raises(TypeError, match="unexpected option `horizn`: did you mean `horizon`?"):
+        igql.replay(both[0], truth="likes", start=START, horizn="7d")
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [
         ({"truth": "likez", "start": START}, "^truth likez: there is no edge `likez`\nhelp: did you mean `likes`"),
         ({"truth": "likes", "start": "soon"}, "^start soon: expected a time"),
-        ({"truth": "likes", "strat": START}, "unexpected argument 'strat'"),
         ({"truth": "likes", "start": START, "metrics": "wow@3"}, "^metrics: there is no metric `wow`"),
         ({"truth": "likes", "start": START, "baseline": "x"}, "^baseline x: it is none of the programs"),
         ({"truth": "likes", "start": START, "params": {"x": 1}}, "no parameter `x`"),

@@ -397,3 +397,65 @@ def test_own_functions(films: pathlib.Path) -> None:
         igql.open(films, functions=[igql.function(args=["text"], returns="int")(lambda t: t)])  # type: ignore[list-item]
     with pytest.raises(igql.DataError, match="log1p"):
         igql.open(films, functions=[igql.function(args=["int"], returns="int", name="log1p")(lambda t: t)])
+
+
+def test_values_that_do_not_end(page: igql.Program) -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    within: dict[str, Any] = {}
+    within["a"] = within
+    for odd in [endless, within]:
+        with pytest.raises(ValueError, match="nested more than"):
+            page.run(1, params={"x": odd})
+
+    class Growing:
+        def tolist(self) -> list[int]:
+            params[f"p{len(params)}"] = 1
+            return []
+
+    params: dict[str, Any] = {"x": Growing()}
+    with pytest.raises(igql.RequestError, match="no parameter"):
+        page.run(1, params=params)
+
+
+def test_durations(engine: igql.Engine) -> None:
+    program = engine.compile(
+        "param d: duration = 1d\nall(film).filter(age(released) < d).take(9)"
+    )
+    year = dt.timedelta(days=365)
+    assert program.run(params={"d": year})["film_id"] == program.run(params={"d": "365d"})["film_id"] == [11, 12, 13, 14]
+    assert program.run(params={"d": np.timedelta64(365, "D")})["film_id"] == [11, 12, 13, 14]
+    users = pa.table({"person_id": [1, 2], "d": [year, dt.timedelta(days=300)]})
+    assert [answer["film_id"] for answer in program.run_batch(users)] == [[11, 12, 13, 14], [13, 14]]
+    assert [answer["film_id"] for answer in program.run_batch(pl.from_arrow(users))] == [[11, 12, 13, 14], [13, 14]]
+    for odd, why in [(dt.timedelta.max, "too long"), (dt.timedelta(microseconds=1), "whole milliseconds")]:
+        with pytest.raises(ValueError, match=why):
+            program.run(params={"d": odd})
+
+
+def test_a_part_of_a_stream_that_failed_comes_again(page: igql.Program) -> None:
+    stream = page.stream("all", batch_size=2, timeout=0.0)
+    for _ in range(3):
+        with pytest.raises(igql.DeadlineError):
+            next(stream)
+    huge = page.stream("all", batch_size=2**63)
+    assert [len(part) for part in huge] == [3] and list(huge) == []
+
+
+def test_slices_and_warnings(page: igql.Program) -> None:
+    answers = page.run_batch([1, 2, 3])
+    assert [answer.user for answer in answers[::-2]] == [3, 1]
+    with pytest.raises(TypeError, match="an int or a slice"):
+        answers["x"]  # type: ignore[call-overload]
+    assert "warning: user `99` is not in `person`" in str(page.run(99))
+
+
+def test_one_key_to_ask_why_not(page: igql.Program) -> None:
+    assert page.why(1, why_not=10).why_not == page.why(1, why_not=[10]).why_not
+    with pytest.raises(TypeError, match="a key is an int"):
+        page.why(1, why_not=1.5)  # type: ignore[arg-type]
+
+
+def test_a_folder_of_versions_that_there_is_not(films: pathlib.Path) -> None:
+    with pytest.raises(igql.DataError, match="no folder"):
+        igql.open(films, learned="nowhere")

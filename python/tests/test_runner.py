@@ -24,7 +24,7 @@ from .conftest import PAGE, world
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The catalogs that runners open, in a process that has opened none."""
     paths: list[str] = []
-    real = _runner._open
+    from igql._igql import _open as real
 
     def counted(path: Any, **options: Any) -> igql.Engine:
         paths.append(str(path))
