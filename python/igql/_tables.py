@@ -41,8 +41,8 @@ def to_polars(it: Answer | Answers) -> polars.DataFrame:
 _SHOWN = 50
 
 _STYLE = """<style>
-.igql table { border-collapse: collapse } .igql td, .igql th { padding: .15em .6em; text-align: left; vertical-align: top }
-.igql td.number { text-align: right; font-variant-numeric: tabular-nums } .igql th { border-bottom: 1px solid currentColor }
+.igql table { border-collapse: collapse } .igql td, .igql th { padding: .15em .6em; text-align: left !important; vertical-align: top }
+.igql td.number { text-align: right !important; font-variant-numeric: tabular-nums } .igql th { border-bottom: 1px solid currentColor }
 .igql details { opacity: .85 } .igql summary { cursor: pointer } .igql .note { opacity: .7 } .igql .null { opacity: .4 }
 </style>"""
 
