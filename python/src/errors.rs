@@ -1,6 +1,6 @@
 //! What goes wrong, as the exceptions of `igql._errors`.
 
-use crate::functions;
+use crate::process::OfProcess;
 use igql::diag::json::to_json;
 use igql::wire::TableError;
 use igql::{CompileError, DataError, Limit, RunError};
@@ -8,6 +8,9 @@ use pyo3::call::PyCallArgs;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use std::any::Any;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::{Mutex, PoisonError};
 
 /// An exception of the package.
 fn raised<'py>(py: Python<'py>, class: &str, args: impl PyCallArgs<'py>) -> PyErr {
@@ -57,7 +60,7 @@ pub fn run(py: Python<'_>, error: &RunError) -> PyErr {
     };
     let raised = raised(py, class, (error.to_string(),));
     let RunError::Failed { message, .. } = error else { return raised };
-    match functions::cause(message) {
+    match cause(message) {
         // who presses Ctrl-C, or ends the program, means more than this request
         Some(cause) if !cause.is_instance_of::<PyException>(py) => cause,
         cause => {
@@ -65,6 +68,39 @@ pub fn run(py: Python<'_>, error: &RunError) -> PyErr {
             raised
         }
     }
+}
+
+/// The newest exceptions of functions, by what was told of them.
+static RAISED: OfProcess<Mutex<VecDeque<(String, PyErr)>>> = OfProcess::nothing();
+
+/// Exceptions that are kept until somebody asks: as many as there may be threads that fail at a time.
+const KEPT: usize = 64;
+
+fn with_raised<T>(f: impl FnOnce(&mut VecDeque<(String, PyErr)>) -> T) -> T {
+    let raised = match RAISED.get(|| Ok::<_, Infallible>(Mutex::default())) {
+        Ok(raised) => raised,
+        Err(never) => match never {},
+    };
+    f(&mut raised.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Keeps the exception of a function, for the error that will tell of it.
+pub fn noted(message: &str, error: PyErr) {
+    // what is forgotten goes when the lock has gone: it may run anything
+    let forgotten = with_raised(|raised| {
+        raised.push_front((message.to_owned(), error));
+        let kept = raised.len().min(KEPT);
+        raised.split_off(kept)
+    });
+    drop(forgotten);
+}
+
+/// The exception that a failure tells of.
+fn cause(message: &str) -> Option<PyErr> {
+    with_raised(|raised| {
+        let at = raised.iter().position(|(told, _)| told == message)?;
+        raised.remove(at).map(|(_, error)| error)
+    })
 }
 
 /// A fault of the engine itself.

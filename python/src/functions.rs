@@ -1,8 +1,7 @@
 //! Functions of the language that are callables of Python, over arrays of Arrow.
 
 use crate::arrow::{self, PyTable};
-use crate::process::OfProcess;
-use crate::waiting;
+use crate::{errors, waiting};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     DurationMicrosecondType, Float64Type, Int64Type, TimestampMicrosecondType,
@@ -16,9 +15,7 @@ use igql::Type;
 use igql::extend::{Column, ColumnBuilder, Failure, Function, Null, Registry, Signature};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// What `igql.function` made of a callable.
 #[derive(FromPyObject)]
@@ -135,7 +132,7 @@ impl Function for Own {
         let result = waiting::call(|py| {
             self.call(py, batch).map_err(|error| {
                 let message = told(py, &error);
-                noted(&message, error);
+                errors::noted(&message, error);
                 Failure::new(message)
             })
         });
@@ -143,38 +140,6 @@ impl Function for Own {
         push(&result, &self.result, out);
         Ok(())
     }
-}
-
-/// The newest exceptions of functions, by what was told of them.
-static RAISED: OfProcess<Mutex<VecDeque<(String, PyErr)>>> = OfProcess::nothing();
-
-/// Exceptions that are kept until somebody asks: as many as there may be threads that fail at a time.
-const KEPT: usize = 64;
-
-fn with_raised<T>(f: impl FnOnce(&mut VecDeque<(String, PyErr)>) -> T) -> T {
-    let raised = match RAISED.get(|| Ok::<_, Infallible>(Mutex::default())) {
-        Ok(raised) => raised,
-        Err(never) => match never {},
-    };
-    f(&mut raised.lock().unwrap_or_else(PoisonError::into_inner))
-}
-
-fn noted(message: &str, error: PyErr) {
-    // what is forgotten goes when the lock has gone: it may run anything
-    let forgotten = with_raised(|raised| {
-        raised.push_front((message.to_owned(), error));
-        let kept = raised.len().min(KEPT);
-        raised.split_off(kept)
-    });
-    drop(forgotten);
-}
-
-/// The exception that a failure tells of.
-pub fn cause(message: &str) -> Option<PyErr> {
-    with_raised(|raised| {
-        let at = raised.iter().position(|(told, _)| told == message)?;
-        raised.remove(at).map(|(_, error)| error)
-    })
 }
 
 /// An exception in one line.
