@@ -51,6 +51,10 @@ pub fn table(py: Python<'_>, error: &TableError) -> PyErr {
     request(py, text.strip_prefix("error: ").unwrap_or(&text))
 }
 
+/// What programs of several engines are told that are to run together.
+const OTHER_ENGINE: &str = "a program was compiled on other data, or before something was trained, than the engine has\n\
+    help: `program.on(engine)` compiles it for that; after a training, `engine` is `training.engine`";
+
 /// A request that did not come to its end.
 pub fn run(py: Python<'_>, error: &RunError) -> PyErr {
     let class = match error {
@@ -58,7 +62,11 @@ pub fn run(py: Python<'_>, error: &RunError) -> PyErr {
         RunError::Limit(_) => "LimitError",
         _ => "RequestError",
     };
-    let raised = raised(py, class, (error.to_string(),));
+    let text = match error {
+        RunError::OtherWorld => OTHER_ENGINE.to_owned(),
+        other => other.to_string(),
+    };
+    let raised = raised(py, class, (text,));
     let RunError::Failed { message, .. } = error else { return raised };
     match cause(message) {
         // who presses Ctrl-C, or ends the program, means more than this request

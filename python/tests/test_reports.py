@@ -161,3 +161,14 @@ def test_descriptions(engine: igql.Engine) -> None:
     assert engine.describe("film").startswith("entity film") and "likes" not in engine.describe("film")
     with pytest.raises(igql.RequestError, match="no `flim`\nhelp: did you mean `film`"):
         engine.describe("flim")
+
+
+def test_programs_of_a_replay_have_one_engine(tmp_path: pathlib.Path) -> None:
+    engine = igql.open(world(tmp_path / "several"))
+    text = "edge alike = itemknn(likes)\nuser.walk(likes).walk(alike, merge=sum).unseen().take(3)"
+    before = engine.compile("all(film).unseen().take(3)", name="before")
+    learned = igql.train(engine, text=text).engine
+    after = learned.compile(text, name="after")
+    with pytest.raises(igql.RequestError, match=r"program\.on\(engine\)"):
+        igql.replay([before, after], truth="likes", start=START)
+    assert len(igql.replay([before.on(learned), after], truth="likes", start=START, metrics="hit@1").rows()) == 2
